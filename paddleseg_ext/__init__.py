@@ -1,0 +1,16 @@
+"""Import this package and PaddleSeg gains point-wise-attention segmentation models and a working trainer.
+
+Importing it repairs paddleseg 2.8.0 on current Paddle releases (``compat``), registers every model, backbone
+and data set of this package with PaddleSeg's component manager, and puts this package's training loop in the
+place of ``paddleseg.core.train``.
+"""
+
+import zlib  # noqa: F401  Paddle 2.6.2 crashes scipy's import later on unless zlib was loaded before paddle.
+
+from paddleseg_ext import compat
+
+compat.apply()
+
+from paddleseg_ext import backbones, datasets, engine, models  # noqa: E402, F401
+
+__version__ = "0.1.0"
