@@ -1,1 +1,1 @@
-
+"""Models registered with PaddleSeg's manager."""

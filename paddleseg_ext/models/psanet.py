@@ -1,0 +1,265 @@
+"""PSANet: Point-wise Spatial Attention Network for Scene Parsing (ECCV 2018).
+
+https://hszhao.github.io/papers/eccv18_psanet.pdf
+"""
+
+from collections.abc import Sequence
+from typing import Optional, Union
+
+import paddle
+from paddle import nn
+from paddleseg.cvlibs import manager
+from paddleseg.models import layers
+from paddleseg.utils import utils
+
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.models.layouts import PSANET, PSANetLayout, find_layout
+from paddleseg_ext.models.resize import resize, spatial_size
+from paddleseg_ext.ops import attend, point_wise_attention
+
+# PSANet_paddle and semseg write the type as a number.
+_PSA_TYPES = {0: "collect", 1: "distribute", 2: "bi-direction"}
+
+
+@manager.MODELS.add_component
+class PSANet(nn.Layer):
+    """PSANet with the head of one of its four published implementations.
+
+    Args:
+        num_classes: Number of target classes.
+        backbone: A backbone with ``feat_channels`` that returns a list of features.
+        backbone_indices: Which features feed the auxiliary and the main head.
+        layout: Whose head to build: 'psanet_paddle', 'ssseg', 'mmseg' or 'semseg' (``models/layouts.py``).
+        psa_type: 'collect', 'distribute' or 'bi-direction' (or 0, 1, 2).
+        compact: The attention has one logit for every position instead of every offset; ``mask_size`` must then
+            be the size of the shrunk feature map.
+        shrink_factor: By how much the map is shrunk for the attention.
+        mask_size: Side, or (height, width), of the window of offsets a position attends to. Full coverage of a
+            shrunk map of side s takes ``2 * s - 1``. Even sizes reach one further down and right than up and left.
+        normalization_factor: Divides the weighted sum; None: the number of cells of the mask.
+        psa_softmax: Whether the attention goes through a softmax.
+        use_psa: False removes the attention branch and leaves a dilated FCN, for comparison.
+        feats_channels: Width of the attention and of the head, 512 in every published configuration.
+        aux_channels: Width of the auxiliary head; None: that of the layout.
+        dropout: Dropout ratio before both classifiers.
+        enable_auxiliary_loss: Whether training also returns the auxiliary logits.
+        align_corners: Of the resize of the logits to the input's size, and of the resizes around the attention
+            where the layout leaves them open.
+        pretrained: Path or address of weights of the whole model, or None.
+
+    Raises:
+        UserError: an argument is not one of those above, or the layout has no compact mode.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        backbone: nn.Layer,
+        backbone_indices: Sequence[int] = (2, 3),
+        layout: str = "psanet_paddle",
+        psa_type: Union[str, int] = "bi-direction",
+        compact: bool = False,
+        shrink_factor: int = 2,
+        mask_size: Union[int, Sequence[int]] = 59,
+        normalization_factor: Optional[float] = 1.0,
+        psa_softmax: bool = True,
+        use_psa: bool = True,
+        feats_channels: int = 512,
+        aux_channels: Optional[int] = None,
+        dropout: float = 0.1,
+        enable_auxiliary_loss: bool = True,
+        align_corners: bool = False,
+        pretrained: Optional[str] = None,
+    ):
+        super().__init__()
+        row = find_layout(PSANET, layout, "PSANet")
+        if len(backbone_indices) != 2:
+            raise UserError(f"PSANet takes two backbone_indices (auxiliary, main), not {list(backbone_indices)}.")
+        aux_in, main_in = (backbone.feat_channels[i] for i in backbone_indices)
+        self.backbone = backbone
+        self.backbone_indices = tuple(backbone_indices)
+        self.enable_auxiliary_loss = enable_auxiliary_loss
+        self.align_corners = align_corners if row.align_corners is None else row.align_corners
+        self.psa = None
+        if use_psa:
+            self.psa = PointWiseSpatialAttention(
+                main_in,
+                feats_channels,
+                row,
+                layout,
+                psa_type=psa_type,
+                compact=compact,
+                shrink_factor=shrink_factor,
+                mask_size=mask_size,
+                normalization_factor=normalization_factor,
+                psa_softmax=psa_softmax,
+                align_corners=self.align_corners,
+            )
+        self.head = _head(main_in * (2 if use_psa else 1), feats_channels, num_classes, dropout, row)
+        if enable_auxiliary_loss:
+            self.aux_head = _head(aux_in, aux_channels or row.aux_channels, num_classes, dropout, row)
+        if pretrained is not None:
+            utils.load_entire_model(self, pretrained)
+
+    def feature_logits(self, x: paddle.Tensor) -> list:
+        """Logits (N, num_classes, h, w) at the size of the features: [main, auxiliary] in training, else [main]."""
+        features = self.backbone(x)
+        main = features[self.backbone_indices[1]]
+        if self.psa is not None:
+            main = self.psa(main)
+        logits = [self.head(main)]
+        if self.training and self.enable_auxiliary_loss:
+            logits.append(self.aux_head(features[self.backbone_indices[0]]))
+        return logits
+
+    def forward(self, x: paddle.Tensor) -> list:
+        """Image (N, 3, H, W) to logits (N, num_classes, H, W): [main, auxiliary] in training, else [main]."""
+        size = spatial_size(x)
+        return [resize(logits, size, self.align_corners) for logits in self.feature_logits(x)]
+
+
+def _head(in_channels: int, channels: int, num_classes: int, dropout: float, row: PSANetLayout) -> layers.AuxLayer:
+    head = layers.AuxLayer(in_channels, channels, num_classes, dropout_prob=dropout, bias_attr=False)
+    if row.channel_dropout:
+        head.dropout = nn.Dropout2D(dropout)
+    return head
+
+
+class PointWiseSpatialAttention(nn.Layer):
+    """The PSA module: feature (N, C, h, w) to the feature joined with what it attends to, (N, 2C, h, w).
+
+    Args:
+        in_channels: C.
+        channels: Width of the reduced feature and of the attention.
+        row: The layout.
+        layout: Its name, for messages.
+        psa_type, compact, shrink_factor, mask_size, normalization_factor, psa_softmax: See :class:`PSANet`.
+        align_corners: Of the resize back when the map was not shrunk.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        channels: int,
+        row: PSANetLayout,
+        layout: str,
+        psa_type: Union[str, int],
+        compact: bool,
+        shrink_factor: int,
+        mask_size: Union[int, Sequence[int]],
+        normalization_factor: Optional[float],
+        psa_softmax: bool,
+        align_corners: bool,
+    ):
+        super().__init__()
+        psa_type = _PSA_TYPES.get(psa_type, psa_type)
+        if psa_type not in _PSA_TYPES.values():
+            raise UserError(f"psa_type '{psa_type}' does not exist; use one of {', '.join(_PSA_TYPES.values())}.")
+        if compact and row.compact_transposes is None:
+            raise UserError(f"PSANet's layout '{layout}' has no compact mode; use ssseg, mmseg or semseg.")
+        if not isinstance(shrink_factor, int) or shrink_factor < 1:
+            raise UserError(f"shrink_factor must be a whole number of at least 1, not {shrink_factor}.")
+        sides = (mask_size, mask_size) if isinstance(mask_size, int) else tuple(mask_size)
+        if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+            raise UserError(f"mask_size must be one or two positive whole numbers, not {mask_size}.")
+        self.row = row
+        self.psa_type = psa_type
+        self.compact = compact
+        self.shrink_factor = shrink_factor
+        self.mask_size = sides
+        self.normalization_factor = sides[0] * sides[1] if normalization_factor is None else normalization_factor
+        self.psa_softmax = psa_softmax
+        self.align_corners = align_corners
+
+        # The names are PSANet_paddle's, whose weights load unchanged.
+        self.reduce_layer = _reduce(in_channels, channels)
+        self.attention = _attention(channels, sides)
+        branches = 1
+        if psa_type == "bi-direction":
+            branches = 2
+            self.reduce_p = _reduce(in_channels, channels)
+            self.attention_p = _attention(channels, sides)
+        self.proj = layers.ConvBNReLU(
+            channels * branches, in_channels, kernel_size=1, padding=row.proj_padding, bias_attr=False
+        )
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        size = spatial_size(x)
+        shrunk, align_corners = self._shrunk_size(size)
+        if self.psa_type == "bi-direction":
+            branches = {
+                "collect": self._branch("collect", x, self.reduce_layer, self.attention, shrunk, align_corners),
+                "distribute": self._branch("distribute", x, self.reduce_p, self.attention_p, shrunk, align_corners),
+            }
+            attended = paddle.concat([branches[name] for name in self.row.branch_order], axis=1)
+        else:
+            attended = self._branch(self.psa_type, x, self.reduce_layer, self.attention, shrunk, align_corners)
+        attended = resize(self.proj(attended), size, align_corners)
+        return paddle.concat([x, attended], axis=1)
+
+    @paddle.jit.not_to_static
+    def _shrunk_size(self, size: tuple) -> tuple:
+        """Size of the map under the attention, and the align_corners of the resizes to it and back."""
+        factor = self.shrink_factor
+        if factor == 1 and self.row.parity_shrink:
+            return size, self.align_corners
+        up = tuple((side - 1) // factor + 1 for side in size)
+        if not self.row.parity_shrink:
+            return up, True
+        down = tuple(side // factor for side in size)
+        if all(isinstance(side, int) for side in size):
+            both_odd = size[0] % 2 == 1 and size[1] % 2 == 1
+            return (up, True) if both_odd else (down, False)
+        odd = [paddle.full([], side, "int32") if isinstance(side, int) else side for side in size]
+        both_odd = paddle.logical_and(odd[0] % 2 == 1, odd[1] % 2 == 1)
+        choice = paddle.cast(both_odd, "int32")
+        return tuple(d + choice * (u - d) for u, d in zip(up, down)), both_odd
+
+    def _branch(
+        self,
+        kind: str,
+        x: paddle.Tensor,
+        reduce: nn.Layer,
+        attention: nn.Layer,
+        shrunk: tuple,
+        align_corners: Union[bool, paddle.Tensor],
+    ) -> paddle.Tensor:
+        feature = resize(reduce(x), shrunk, align_corners)
+        logits = attention(feature)
+        if not self.compact:
+            return point_wise_attention(
+                feature, logits, kind, self.mask_size, self.normalization_factor, self.psa_softmax
+            )
+        transposed = "distribute" if self.psa_type == "bi-direction" else self.row.compact_transposes
+        return attend(
+            feature,
+            _position_map(feature, logits, self.mask_size, transpose=kind == transposed),
+            self.normalization_factor,
+            self.psa_softmax,
+        )
+
+
+def _position_map(feature: paddle.Tensor, logits: paddle.Tensor, mask_size: tuple, transpose: bool) -> paddle.Tensor:
+    """Compact logits, one channel for every position, as a map (N, H*W, H, W) of attention."""
+    size = spatial_size(feature)
+    if all(isinstance(side, int) for side in size) and size != mask_size:
+        raise UserError(
+            f"Compact PSANet has mask_size {list(mask_size)} but its shrunk feature map is {list(size)}: they must be "
+            "equal, so set mask_size to the latter or train and predict at another image size."
+        )
+    cells = mask_size[0] * mask_size[1]
+    if not transpose:
+        return logits
+    flat = paddle.reshape(logits, [0, cells, cells])
+    return paddle.reshape(paddle.transpose(flat, [0, 2, 1]), [0, cells, mask_size[0], mask_size[1]])
+
+
+def _reduce(in_channels: int, channels: int) -> nn.Layer:
+    return layers.ConvBNReLU(in_channels, channels, kernel_size=1, bias_attr=False)
+
+
+def _attention(channels: int, mask_size: tuple) -> nn.Sequential:
+    return nn.Sequential(
+        layers.ConvBNReLU(channels, channels, kernel_size=1, bias_attr=False),
+        nn.Conv2D(channels, mask_size[0] * mask_size[1], kernel_size=1, bias_attr=False),
+    )
