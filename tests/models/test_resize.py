@@ -1,0 +1,61 @@
+import itertools
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+import pytest
+from paddle.static import InputSpec
+
+from paddleseg_ext.models.resize import resize, spatial_size
+
+SIZES = [((7, 9), (13, 17)), ((13, 17), (7, 9)), ((6, 8), (6, 8)), ((5, 1), (1, 6)), ((8, 10), (12, 16))]
+
+
+def interpolate_axis(x, axis, count, align_corners):
+    """One axis by NumPy's own linear interpolation, in float64."""
+    length = x.shape[axis]
+    at = np.arange(count) * (length - 1) / max(count - 1, 1) if align_corners else (
+        (np.arange(count) + 0.5) * length / count - 0.5
+    )
+    return np.apply_along_axis(lambda line: np.interp(at, np.arange(length), line), axis, x)
+
+
+@pytest.mark.parametrize(("sizes", "align_corners"), itertools.product(SIZES, (True, False)))
+def test_matrix_form_equals_the_frameworks_resize(sizes, align_corners):
+    source, target = sizes
+    x = np.random.default_rng(0).standard_normal((2, 3, *source))
+    actual = resize(paddle.to_tensor(x), target, paddle.to_tensor(align_corners)).numpy()
+    exact = interpolate_axis(interpolate_axis(x, 2, target[0], align_corners), 3, target[1], align_corners)
+    np.testing.assert_allclose(actual, exact, atol=1e-12)
+    # Paddle computes the scale in float32 whatever the dtype of the map.
+    theirs = F.interpolate(paddle.to_tensor(x), size=list(target), mode="bilinear", align_corners=align_corners)
+    np.testing.assert_allclose(actual, theirs.numpy(), atol=1e-5)
+
+
+def test_known_size_is_the_frameworks_resize():
+    x = paddle.rand([1, 2, 5, 6])
+    expected = F.interpolate(x, size=[9, 4], mode="bilinear", align_corners=False)
+    assert (resize(x, (9, 4), False).numpy() == expected.numpy()).all()
+
+
+def test_spatial_size_is_ints_in_dygraph():
+    assert spatial_size(paddle.zeros([1, 2, 3, 4])) == (3, 4)
+
+
+class _Halve(paddle.nn.Layer):
+    def forward(self, x):
+        height, width = spatial_size(x)
+        return resize(x, (height // 2, width // 2), height % 2 == 1)
+
+
+def test_dynamic_graph_of_unknown_size(tmp_path):
+    """One exported graph follows the size, and the align_corners, of what it is given."""
+    layer = paddle.jit.to_static(_Halve(), input_spec=[InputSpec([None, 3, None, None])], full_graph=True)
+    paddle.jit.save(layer, str(tmp_path / "halve"))
+    loaded = paddle.jit.load(str(tmp_path / "halve"))
+    for size in ((12, 16), (13, 17), (13, 16)):
+        x = paddle.rand([2, 3, *size])
+        expected = F.interpolate(
+            x, size=[size[0] // 2, size[1] // 2], mode="bilinear", align_corners=size[0] % 2 == 1
+        )
+        np.testing.assert_allclose(loaded(x).numpy(), expected.numpy(), atol=1e-6)
