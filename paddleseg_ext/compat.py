@@ -1,2 +1,191 @@
+"""Repairs of paddleseg 2.8.0, the newest release on PyPI, for the Paddle releases that pip installs today.
+
+This is the only module that touches paddleseg from outside. Each function repairs one fault; its docstring names
+the fault, then the Paddle releases (of 2.6.2, 3.2.2 and 3.3.1) that show it and the test that pins it.
+
+Most faults are one expression inside an otherwise sound function, so most repairs replace that expression and
+nothing else (``_amend``): whatever else the function does stays PaddleSeg's. It is done in place, so it does not
+matter how, or how early, a program imported the function. Where the expression is not found, paddleseg is not the
+2.8.0 release, and the function is left as it is.
+"""
+
+import inspect
+import linecache
+import textwrap
+from types import FunctionType
+from typing import Callable
+
+import numpy as np
+import paddle
+from paddleseg import core
+from paddleseg.models.losses import cross_entropy_loss
+from paddleseg.transforms import transforms
+from paddleseg.utils import metrics
+
+# Kept from the time before paddleseg_ext.engine puts its own loop in this place.
+_original_train = core.train
+
+
 def apply() -> None:
-    pass
+    """Repair paddleseg. Calling it again changes nothing."""
+    for repair in REPAIRS:
+        repair()
+
+
+def original_train() -> Callable:
+    """PaddleSeg's own ``core.train.train``, with its faults repaired and nothing else changed."""
+    return _original_train
+
+
+def _amend(function: FunctionType, *changes: tuple[str, str]) -> None:
+    """Replace expressions in ``function``, in place: each change is (text that occurs once, text to put there).
+
+    Globals, defaults, closure (so ``super()`` works) and identity stay, and the new source can be read back, which
+    ``paddle.jit.to_static`` needs. A function in which any of the texts is not found once is left alone; that is
+    also what makes a second call harmless.
+    """
+    source = textwrap.dedent(inspect.getsource(function))
+    if any(source.count(wrong) != 1 for wrong, _ in changes):
+        return
+    for wrong, right in changes:
+        source = source.replace(wrong, right)
+    # The function's free variables become parameters of one around it, so that its code refers to them as cells.
+    free = function.__code__.co_freevars
+    source = f"def around({', '.join(free)}):\n{textwrap.indent(source, '    ')}\n    return {function.__name__}\n"
+    filename = f"<paddleseg_ext.compat: {function.__module__}.{function.__qualname__}>"
+    scope: dict = {}
+    exec(compile(source, filename, "exec"), function.__globals__, scope)
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    function.__code__ = scope["around"](*free).__code__
+
+
+# Training --------------------------------------------------------------------------------------------------------
+
+
+def cross_entropy_type_promotion() -> None:
+    """``CrossEntropyLoss`` multiplies its float32 mask by int64 ones, and its labels by the float32 mask.
+
+    Shows on: 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
+    """
+    _amend(
+        cross_entropy_loss.CrossEntropyLoss._post_process_loss,
+        ("F.one_hot(label * mask, ", "F.one_hot(label * mask.astype(label.dtype), "),
+        ("coef = paddle.ones_like(label)", "coef = paddle.ones_like(mask)"),
+    )
+
+
+def zero_dimensional_loss() -> None:
+    """The training loop takes element 0 of each loss for its log, but losses have no dimensions any more.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (IndexError). Pinned by: tests/compat.
+    """
+    _amend(_original_train, ("l[0] / log_iters", "float(l) / log_iters"))
+
+
+# Evaluation ------------------------------------------------------------------------------------------------------
+
+
+def area_in_one_pass() -> None:
+    """``metrics.calculate_area`` concatenates 0-D tensors, passes over the image nine times for every class, and
+    counts a label that is to be ignored when its number is also that of a class.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (ValueError). Pinned by: tests/compat; benchmarks/calculate_area.py has the times.
+    """
+    metrics.calculate_area = calculate_area
+
+
+def calculate_area(
+    pred: paddle.Tensor, label: paddle.Tensor, num_classes: int, ignore_index: int = 255
+) -> tuple[paddle.Tensor, paddle.Tensor, paddle.Tensor]:
+    """Count the pixels of each class.
+
+    Pixels whose label is ``ignore_index`` count nowhere. A label outside the classes matches no class, but what is
+    predicted there still counts as predicted, as it always did in PaddleSeg.
+
+    Args:
+        pred: class predicted for each pixel, integers, (N, 1, H, W) or (N, H, W).
+        label: true class of each pixel, integers, of the same shape, with or without the channel axis.
+        num_classes: classes are 0 to ``num_classes - 1``.
+        ignore_index: label of the pixels to leave out; it may lie inside or outside the classes, or be negative.
+
+    Returns:
+        Three int64 tensors of shape (num_classes,): pixels where prediction and label agree, pixels predicted to be
+        of the class, pixels labelled so.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if len(pred.shape) == 4:
+        pred = paddle.squeeze(pred, axis=1)
+    if len(label.shape) == 4:
+        label = paddle.squeeze(label, axis=1)
+    if list(pred.shape) != list(label.shape):
+        raise ValueError(f"Shape of `pred` and `label` should be equal, but they are {pred.shape} and {label.shape}.")
+    count = _pair_counts_numpy if pred.place.is_cpu_place() else _pair_counts_paddle
+    pairs = count(pred, label, num_classes, ignore_index)
+    classes = pairs[:num_classes, :num_classes]
+    return paddle.diagonal(classes), pairs[:, :num_classes].sum(axis=0), pairs[:num_classes].sum(axis=1)
+
+
+# Both count (label, prediction) pairs into a matrix of one row per class and one for labels that are no class, and
+# one column per class and one for predictions that are none. A further row, dropped in the end, takes what is ignored.
+
+
+def _pair_counts_paddle(pred: paddle.Tensor, label: paddle.Tensor, num_classes: int, ignore: int) -> paddle.Tensor:
+    side = num_classes + 1
+    outside = paddle.full([1], num_classes, "int64")
+    pred, label = pred.flatten().astype("int64"), label.flatten().astype("int64")
+    column = paddle.where((pred >= 0) & (pred < num_classes), pred, outside)
+    row = paddle.where((label >= 0) & (label < num_classes), label, outside)
+    row = paddle.where(label == ignore, outside + 1, row)
+    pairs = paddle.bincount(row * side + column, minlength=(side + 1) * side)
+    return pairs.reshape([side + 1, side])[:side]
+
+
+def _pair_counts_numpy(pred: paddle.Tensor, label: paddle.Tensor, num_classes: int, ignore: int) -> paddle.Tensor:
+    side = num_classes + 1
+    pred, label = pred.numpy().ravel(), label.numpy().ravel()
+    pairs = np.zeros((side + 1) * side, np.int64)
+    block = 1 << 15  # pixels; what one turn of the loop touches then stays in a core's cache
+    for start in range(0, label.size, block):
+        part = label[start : start + block]
+        cell = _clip(part, num_classes)
+        np.putmask(cell, part == ignore, side)
+        cell *= side
+        cell += _clip(pred[start : start + block], num_classes)
+        pairs += np.bincount(cell, minlength=pairs.size)
+    return paddle.to_tensor(pairs.reshape(side + 1, side)[:side])
+
+
+def _clip(values: np.ndarray, top: int) -> np.ndarray:
+    """A new int64 array, with ``top`` for every value that is negative or above it."""
+    unsigned = values.view(f"u{values.itemsize}")  # where every negative value is a large one
+    top = unsigned.dtype.type(min(top, np.iinfo(unsigned.dtype).max))
+    clipped = np.minimum(unsigned, top)
+    return clipped.view(np.int64) if clipped.itemsize == 8 else clipped.astype(np.int64)
+
+
+# Data ------------------------------------------------------------------------------------------------------------
+
+
+def category_ratio_crop() -> None:
+    """``RandomPaddingCrop(category_max_ratio=...)`` replaces the image by the crop of its label, or leaves it uncropped
+    beside a cropped label when no draw passes.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (wrong data). Pinned by: tests/compat.
+    """
+    _amend(
+        transforms.RandomPaddingCrop.__call__,
+        ("                data['img'] = seg_temp\n", ""),
+        ("    else:\n        data['img'] = functional.crop(", "    data['img'] = functional.crop("),
+    )
+
+
+# Models ----------------------------------------------------------------------------------------------------------
+
+REPAIRS = (
+    cross_entropy_type_promotion,
+    zero_dimensional_loss,
+    area_in_one_pass,
+    category_ratio_crop,
+)
