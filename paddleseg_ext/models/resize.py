@@ -34,12 +34,16 @@ def resize(x: paddle.Tensor, size: Sequence[Size], align_corners: Union[bool, pa
             No framework's resize takes that, so the map is then multiplied by two interpolation matrices,
             which is the same function up to rounding.
     """
-    if _is_known(align_corners):
+    # Paddle's resize to a side of one reads the first cell where torch, hence every peer, reads the middle.
+    to_the_middle = align_corners is False and any(_is_known(side) and side == 1 for side in size)
+    if _is_known(align_corners) and not to_the_middle:
         if all(_is_known(side) for side in size):
             if tuple(size) == tuple(x.shape[2:]):
                 return x
             return F.interpolate(x, size=list(size), mode="bilinear", align_corners=bool(align_corners))
         return F.interpolate(x, size=_as_vector(size), mode="bilinear", align_corners=bool(align_corners))
+    if _is_known(align_corners):
+        align_corners = paddle.full([], align_corners, "bool")
     rows = _interpolation_matrix(size[0], spatial_size(x)[0], align_corners, x.dtype)
     columns = _interpolation_matrix(size[1], spatial_size(x)[1], align_corners, x.dtype)
     return paddle.matmul(paddle.matmul(rows, x), columns, transpose_y=True)

@@ -44,7 +44,7 @@ def test_contract(layout, psa_type):
     outputs = model(x)
     assert [tuple(y.shape) for y in outputs] == [(2, 4, 65, 72)] * 2
     (outputs[0].mean() + outputs[1].mean()).backward()
-    without = [name for name, p in model.named_parameters() if p.grad is None]
+    without = [name for name, p in model.named_parameters() if p.grad is None and not p.stop_gradient]
     assert without == []
     model.eval()
     assert [tuple(y.shape) for y in model(x)] == [(2, 4, 65, 72)]
@@ -69,7 +69,7 @@ def test_psanet_paddle_is_semseg_with_its_branches_swapped():
     ours.psa.proj._conv.weight.set_value(np.concatenate([weight[:, 16:], weight[:, :16]], axis=1))
     theirs.eval(), ours.eval()
     x = paddle.rand([1, 3, 97, 97])
-    np.testing.assert_allclose(ours(x)[0].numpy(), theirs(x)[0].numpy(), atol=1e-5)
+    np.testing.assert_allclose(ours(x)[0].numpy(), theirs(x)[0].numpy(), atol=1e-5, rtol=1e-5)
     ours.psa.proj._conv.weight.set_value(weight)
     assert np.abs(ours(x)[0].numpy() - theirs(x)[0].numpy()).max() > 1e-3
 
@@ -126,7 +126,6 @@ def test_one_exported_graph_serves_every_size(layout, tmp_path):
     graph = paddle.jit.to_static(model, input_spec=[InputSpec([None, 3, None, None])], full_graph=True)
     paddle.jit.save(graph, str(tmp_path / "model"))
     loaded = paddle.jit.load(str(tmp_path / "model"))
-    model = model if not hasattr(model, "dygraph_function") else model
     for size in ((64, 96), (97, 129), (97, 120)):
         x = paddle.rand([1, 3, *size])
         reference = small(layout)
