@@ -1,0 +1,107 @@
+"""Point-wise spatial attention (Zhao et al., "PSANet: Point-wise Spatial Attention Network", ECCV 2018)."""
+
+from collections.abc import Sequence
+from typing import Optional, Union
+
+import paddle
+from paddle.nn import functional as F
+
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.ops import compiled, native
+from paddleseg_ext.ops.backend import require, selected_backend
+from paddleseg_ext.ops.shapes import sizes
+
+MaskSize = Union[int, Sequence[int]]
+
+
+@paddle.jit.not_to_static
+def psamask(x: paddle.Tensor, psa_type: str, mask_size: MaskSize, backend: Optional[str] = None) -> paddle.Tensor:
+    """Spread each position's mask over the feature map.
+
+    Position ``p`` has ``mask_h * mask_w`` values, one for each offset ``o`` with rows from ``-half_h`` to
+    ``mask_h - 1 - half_h``, columns alike, and ``half = (mask - 1) // 2``, for odd and even masks (as mmcv).
+    With ``q = p + o``: ``collect`` gives ``out[n, q, p] = x[n, o, p]`` and ``distribute`` its transpose,
+    ``out[n, p, q] = x[n, o, p]``. Offsets that leave the map are dropped, positions that the mask does not reach
+    are 0.
+
+    Args:
+        x: Logits, (N, mask_h * mask_w, H, W); float32, float64, float16 or bfloat16.
+        psa_type: ``'collect'`` or ``'distribute'``.
+        mask_size: (mask_h, mask_w), or one integer for both.
+        backend: ``'compiled'`` or ``'native'``; None is the selected one. Both give the same bits.
+
+    Returns:
+        (N, H * W, H, W), the dtype of ``x``.
+
+    Raises:
+        UserError: Wrong ``psa_type``, ``mask_size``, shape or backend.
+    """
+    mask_h, mask_w = _checked(x, psa_type, mask_size)
+    if backend is None:
+        backend = selected_backend()
+    else:
+        require(backend)
+    return (compiled if backend == "compiled" else native).psamask(x, psa_type, mask_h, mask_w)
+
+
+@paddle.jit.not_to_static
+def point_wise_attention(
+    feature: paddle.Tensor,
+    logits: paddle.Tensor,
+    psa_type: str,
+    mask_size: MaskSize,
+    normalization_factor: Optional[float] = 1.0,
+    psa_softmax: bool = True,
+    backend: Optional[str] = None,
+) -> paddle.Tensor:
+    """Sum features over the map, each output position with its own weights.
+
+    ``out[n, :, p] = sum over k of feature[n, :, k] * weight[n, k, p] / normalization_factor`` where ``weight`` is
+    ``psamask(logits)``, after a softmax over dimension 1 if ``psa_softmax``. Positions out of the mask's reach
+    keep the value 0 before the softmax and so take part with exp(0), as in every published implementation.
+
+    Args:
+        feature: (N, C, H, W).
+        logits: (N, mask_h * mask_w, H, W).
+        psa_type: ``'collect'`` or ``'distribute'``.
+        mask_size: (mask_h, mask_w), or one integer for both.
+        normalization_factor: Divides the sum; None stands for mask_h * mask_w (as mmsegmentation).
+        psa_softmax: Whether the weights are normalised.
+        backend: As in :func:`psamask`.
+
+    Returns:
+        (N, C, H, W).
+
+    Raises:
+        UserError: As :func:`psamask`, or feature and logits differ in N, H or W.
+    """
+    mask_h, mask_w = _checked(logits, psa_type, mask_size)
+    pairs = list(zip(feature.shape, logits.shape))
+    differing = [axis for axis, pair in enumerate(pairs) if axis != 1 and pair[0] != pair[1] and -1 not in pair]
+    if feature.ndim != 4 or differing:
+        raise UserError(
+            f"feature {list(feature.shape)} and logits {list(logits.shape)} must agree in N, H and W (N, C, H, W)."
+        )
+    weight = paddle.flatten(psamask(logits, psa_type, (mask_h, mask_w), backend), 2)
+    if psa_softmax:
+        weight = F.softmax(weight, axis=1)
+    out = paddle.bmm(paddle.flatten(feature, 2), weight)
+    if normalization_factor is None:
+        normalization_factor = mask_h * mask_w
+    if normalization_factor != 1:
+        out = out / normalization_factor
+    return paddle.reshape(out, sizes(feature))
+
+
+def _checked(x: paddle.Tensor, psa_type: str, mask_size: MaskSize) -> tuple:
+    if psa_type not in ("collect", "distribute"):
+        raise UserError(f"psa_type must be 'collect' or 'distribute', not {psa_type!r}.")
+    pair = [mask_size, mask_size] if isinstance(mask_size, int) else list(mask_size)
+    if len(pair) != 2 or not all(isinstance(size, int) and size > 0 for size in pair):
+        raise UserError(f"mask_size must be a positive integer or two of them (height, width), not {mask_size!r}.")
+    mask_h, mask_w = pair
+    if x.ndim != 4 or x.shape[1] not in (mask_h * mask_w, -1):
+        raise UserError(
+            f"A mask of {mask_h} x {mask_w} needs logits of shape (N, {mask_h * mask_w}, H, W), not {list(x.shape)}."
+        )
+    return mask_h, mask_w

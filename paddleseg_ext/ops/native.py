@@ -1,0 +1,45 @@
+"""psamask from slice, concat, reshape and transpose alone: any dtype, any device, exportable, differentiable.
+
+Per axis, turning offsets into positions is the skew known from relative-position attention: shift row ``i`` of a
+matrix left by ``i``. On a row-major matrix that is a reshape to rows one element shorter. psamask is two such
+skews, one per image axis, and one transpose. ``F.pad`` is avoided on purpose: paddle2onnx 2.1.0 converts it to a
+Pad with a garbage fill value.
+"""
+
+import paddle
+
+from paddleseg_ext.ops.shapes import sizes
+
+
+def psamask(x: paddle.Tensor, psa_type: str, mask_h: int, mask_w: int) -> paddle.Tensor:
+    """Point-wise spatial attention mask; see :func:`paddleseg_ext.ops.psamask` (arguments already checked)."""
+    n, _, h, w = sizes(x)
+    if isinstance(n, int) and n == 0:  # Paddle 2.6's concat drops empty tensors.
+        return paddle.reshape(x, [0, h * w, h, w])
+    dtype = x.dtype
+    if dtype == paddle.bfloat16 and paddle.device.get_device() == "cpu":
+        x = x.astype("float32")  # Paddle's concat has no bfloat16 gradient on the CPU. Exact: nothing is computed.
+    x = paddle.reshape(x, [n, mask_h, mask_w, h, w])
+    x = paddle.transpose(x, [0, 3, 1, 2, 4])  # n, own row, row offset, column offset, own column
+    x = _skew(x, mask_h, h, n, mask_w * w)
+    x = paddle.reshape(x, [n, h, h, mask_w, w])  # n, own row, other row, column offset, own column
+    x = paddle.transpose(x, [0, 1, 2, 4, 3])
+    x = _skew(x, mask_w, w, n * h * h, 1)
+    x = paddle.reshape(x, [n, h, h, w, w])  # n, own row, other row, own column, other column
+    order = [0, 2, 4, 1, 3] if psa_type == "collect" else [0, 1, 3, 2, 4]
+    x = paddle.reshape(paddle.transpose(x, order), [n, h * w, h, w])
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def _skew(x, offsets: int, side, outer, inner):
+    """(outer, side, offsets, inner) -> (outer, side, side, inner): out[i, j] = x[i, j - i + half], 0 outside."""
+    half = (offsets - 1) // 2
+    x = paddle.reshape(x, [outer, side, offsets, inner])
+    zeros = paddle.zeros([outer, side, side, inner], dtype=x.dtype)
+    x = paddle.concat([zeros, x, zeros], axis=2)
+    # Rows of 2 * side: offsets -(side - 1) .. side. The last is never read; with it a side of 1 is no special case.
+    x = x[:, :, half + 1 : half + 1 + 2 * side]
+    x = paddle.reshape(x, [outer, side * 2 * side, inner])
+    x = x[:, side - 1 : side * 2 * side - 1]
+    x = paddle.reshape(x, [outer, side, 2 * side - 1, inner])
+    return x[:, :, :side]
