@@ -6,17 +6,15 @@ from typing import Union
 import paddle
 import paddle.nn.functional as F
 
+from paddleseg_ext.ops.shapes import sizes
+
 Size = Union[int, paddle.Tensor]
 
 
 @paddle.jit.not_to_static
 def spatial_size(x: paddle.Tensor) -> tuple:
     """Height and width of ``x`` (N, C, H, W): ints where they are known, 0-D tensors in a graph of dynamic shape."""
-    known = x.shape[2:]
-    if all(side >= 0 for side in known):
-        return tuple(int(side) for side in known)
-    at_run_time = paddle.shape(x)
-    return tuple(at_run_time[i + 2] if side < 0 else int(side) for i, side in enumerate(known))
+    return tuple(sizes(x)[2:])
 
 
 def _is_known(value) -> bool:

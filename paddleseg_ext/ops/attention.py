@@ -82,12 +82,31 @@ def point_wise_attention(
         raise UserError(
             f"feature {list(feature.shape)} and logits {list(logits.shape)} must agree in N, H and W (N, C, H, W)."
         )
-    weight = paddle.flatten(psamask(logits, psa_type, (mask_h, mask_w), backend), 2)
+    if normalization_factor is None:
+        normalization_factor = mask_h * mask_w
+    weight = psamask(logits, psa_type, (mask_h, mask_w), backend)
+    return attend(feature, weight, normalization_factor, psa_softmax)
+
+
+@paddle.jit.not_to_static
+def attend(
+    feature: paddle.Tensor, weight: paddle.Tensor, normalization_factor: float = 1.0, psa_softmax: bool = True
+) -> paddle.Tensor:
+    """Sum features over the map with weights already laid out by position: the second half of the above.
+
+    Args:
+        feature: (N, C, H, W).
+        weight: (N, H * W, H, W): at [n, k, p] what position ``p`` takes from position ``k``.
+        normalization_factor: Divides the sum.
+        psa_softmax: Whether the weights go through a softmax over dimension 1.
+
+    Returns:
+        (N, C, H, W).
+    """
+    weight = paddle.flatten(weight, 2)
     if psa_softmax:
         weight = F.softmax(weight, axis=1)
     out = paddle.bmm(paddle.flatten(feature, 2), weight)
-    if normalization_factor is None:
-        normalization_factor = mask_h * mask_w
     if normalization_factor != 1:
         out = out / normalization_factor
     return paddle.reshape(out, sizes(feature))

@@ -8,7 +8,7 @@ import paddle.nn.functional as F
 import pytest
 
 from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_deepstem, ResNet50_v1c
-from paddleseg_ext.models.psanet import PSANet
+from paddleseg_ext.models import PSANet
 from tests.golden.recipe import FOLDER, Case
 
 CASES = sorted(path.stem for path in FOLDER.glob("*psanet*.npz"))
