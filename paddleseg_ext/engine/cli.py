@@ -9,7 +9,7 @@ import difflib
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
 import paddle
 
@@ -60,14 +60,19 @@ class Parser(argparse.ArgumentParser):
             "--traceback", action="store_true", help="when something goes wrong, show where in the code it happened."
         )
 
+    def parse_args(self, args: Optional[Sequence[str]] = None, namespace: Any = None) -> argparse.Namespace:
+        """As argparse, but a misspelt flag is told before what seems missing because of it."""
+        args = sys.argv[1:] if args is None else args
+        for word in args:
+            flag = word.split("=")[0]
+            if flag.startswith("--") and flag not in self._option_string_actions:
+                near = difflib.get_close_matches(flag, list(self._option_string_actions), n=1)
+                hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
+                raise UserError(f"{self.prog} does not know {flag}; {hint}")
+        return super().parse_args(args, namespace)
+
     def error(self, message: str) -> None:
         """Raise the ``UserError`` for what argparse found wrong."""
-        prefix = "unrecognized arguments: "
-        if message.startswith(prefix):
-            word = message[len(prefix) :].split()[0]
-            near = difflib.get_close_matches(word.split("=")[0], list(self._option_string_actions), n=1)
-            hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
-            raise UserError(f"{self.prog} does not know {word!r}; {hint}")
         raise UserError(f"{message}; {self.prog} --help explains every flag.")
 
     def refuse(self, *flags: str, why: str) -> None:

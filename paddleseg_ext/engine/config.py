@@ -122,6 +122,19 @@ def load_config(
     return ValidatedConfig(path, learning_rate=learning_rate, iters=iters, batch_size=batch_size, opts=opts)
 
 
+def use_nhwc(config: Config) -> None:
+    """``--data_format NHWC``: images as height, width, channels, for the one model of PaddleSeg that reads them so.
+
+    Raises:
+        UserError: The model is another one.
+    """
+    kind = config.dic["model"]["type"]
+    if kind != "DeepLabV3P":
+        raise UserError(f"--data_format NHWC: {kind} reads images as NCHW only; leave the flag out.")
+    for part in (config.dic["model"], config.dic["model"]["backbone"], *config.dic["loss"]["types"]):
+        part["data_format"] = "NHWC"
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """``did you mean X?``, or the list of what there is when nothing is near and the list is short."""
     known = sorted(known)
@@ -316,9 +329,7 @@ def _check_component(config: ValidatedConfig, cfg: Any, key: tuple, known: Optio
     if not isinstance(cfg, dict) or "type" not in cfg:
         raise UserError(f"{config.where(*key)}: {_dotted(key)} needs a `type`, the name of the component.")
     everything = (
-        [known]
-        if known
-        else [manager.MODELS, manager.BACKBONES, manager.DATASETS, manager.TRANSFORMS, manager.LOSSES]
+        [known] if known else [manager.MODELS, manager.BACKBONES, manager.DATASETS, manager.TRANSFORMS, manager.LOSSES]
     )
     components = {name: part for each in everything for name, part in each.components_dict.items()}
     kind = cfg["type"]

@@ -11,6 +11,7 @@ import paddle.nn.functional as F
 from paddleseg.core import infer
 from paddleseg.utils import TimeAverager, logger, metrics, progbar
 
+from paddleseg_ext.datasets.class_names import class_names
 from paddleseg_ext.engine.cli import check_inference_flags
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
 from paddleseg_ext.errors import UserError
@@ -129,8 +130,7 @@ def evaluate(
     _, mdice = metrics.dice(intersect, pred_area, label_area)
     if talks:
         figures = (
-            f"[EVAL] #Images: {len(eval_dataset)} mIoU: {miou:.4f} Acc: {acc:.4f} "
-            f"Kappa: {kappa:.4f} Dice: {mdice:.4f}"
+            f"[EVAL] #Images: {len(eval_dataset)} mIoU: {miou:.4f} Acc: {acc:.4f} Kappa: {kappa:.4f} Dice: {mdice:.4f}"
         )
         if auc_roc:
             figures += f" Auc_roc: {_area_under_curve(scores, truths, eval_dataset):.4f}"
@@ -139,21 +139,13 @@ def evaluate(
     return miou, acc, class_iou, class_precision, kappa
 
 
-def class_names(dataset: Any) -> list:
-    """The names of a data set's classes: its ``CLASS_NAMES`` or ``class_names``, else the class numbers as text."""
-    names = getattr(dataset, "CLASS_NAMES", None) or getattr(dataset, "class_names", None) or ()
-    return [str(names[i]) if i < len(names) else str(i) for i in range(dataset.num_classes)]
-
-
-def class_table(
-    dataset: Any, areas: np.ndarray, iou: np.ndarray, precision: np.ndarray, recall: np.ndarray
-) -> str:
+def class_table(dataset: Any, areas: np.ndarray, iou: np.ndarray, precision: np.ndarray, recall: np.ndarray) -> str:
     """One line per class: IoU, precision, recall and its share of the labelled pixels.
 
     A class that occurs neither in the labels nor in the predictions has no figures; PaddleSeg counts it as IoU 0 in
     the mean, and the table says ``absent`` so that nobody wonders.
     """
-    names = class_names(dataset)
+    names = class_names(dataset, dataset.num_classes)
     width = max(5, *(len(name) for name in names))
     total = max(1, int(areas[2].sum()))
     lines = [f"{'class':<{width}}     IoU  Precision  Recall   Share"]

@@ -5,7 +5,6 @@ queue. So a sample that cannot be used travels to the loop as a sentence instead
 """
 
 import random
-from ast import literal_eval
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Optional
@@ -16,6 +15,7 @@ from paddle.io.dataloader.collate import default_collate_fn
 from paddleseg.datasets import Dataset
 from PIL import Image
 
+from paddleseg_ext.engine import random_state
 from paddleseg_ext.errors import UserError
 
 CHECKED_BEFORE_START = 50
@@ -78,7 +78,7 @@ def collate(batch: list) -> dict:
         return {"unusable": sentence, "img": np.zeros(1, "float32")}
     data = default_collate_fn(batch)
     # Text, because Paddle's loader hands a string on as it is.
-    data["random_state"] = repr((random.getstate(), _numpy_state()))
+    data["random_state"] = random_state.of_data()
     return data
 
 
@@ -88,18 +88,6 @@ def checked(batches: Any) -> Iterator[dict]:
         if "unusable" in data:
             raise UserError(data["unusable"])
         yield data
-
-
-def restore_random_state(text: str) -> None:
-    """Set Python's and numpy's generators to the ``random_state`` of a batch."""
-    python, (kind, words, *rest) = literal_eval(text)
-    random.setstate(python)
-    np.random.set_state((kind, np.array(words, dtype=np.uint32), *rest))
-
-
-def _numpy_state() -> tuple:
-    kind, words, *rest = np.random.get_state()
-    return (kind, words.tolist(), *rest)
 
 
 def check_dataset(dataset: Any, key: str) -> None:
