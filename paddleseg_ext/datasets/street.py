@@ -99,17 +99,20 @@ class _Scene:
     def _noise(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Smooth random values in [0, 1] at the points (u, v): one lattice cell is one unit, repeating after 64."""
         lattice = self.rng.random((_LATTICE, _LATTICE))
-        u_floor, v_floor = np.floor(u), np.floor(v)
-        u_part, v_part = u - u_floor, v - v_floor
-        u_part, v_part = u_part * u_part * (3 - 2 * u_part), v_part * v_part * (3 - 2 * v_part)
-        i, j = u_floor.astype(np.int64) % _LATTICE, v_floor.astype(np.int64) % _LATTICE
-        i_next, j_next = (i + 1) % _LATTICE, (j + 1) % _LATTICE
+        (i, i_next, u_part), (j, j_next, v_part) = _cells(u), _cells(v)
         low = lattice[i, j] * (1 - v_part) + lattice[i, j_next] * v_part
         high = lattice[i_next, j] * (1 - v_part) + lattice[i_next, j_next] * v_part
         return low * (1 - u_part) + high * u_part
 
+    def _grain(self, down: float, right: float) -> np.ndarray:
+        """``_noise`` over the whole picture, with so many lattice cells per picture height down and to the right."""
+        lattice = self.rng.random((_LATTICE, _LATTICE))
+        (i, i_next, u_part), (j, j_next, v_part) = _cells(self.y[:, 0] * down), _cells(self.x[0] * right)
+        rows = lattice[i] * (1 - u_part)[:, None] + lattice[i_next] * u_part[:, None]
+        return rows[:, j] * (1 - v_part) + rows[:, j_next] * v_part
+
     def _paint(self, where: np.ndarray, colour: np.ndarray, label: int) -> None:
-        """``colour`` is one colour (3,), or a picture of colours from which the pixels ``where`` are taken."""
+        """``colour``: one (3,), one for each pixel of ``where`` (n, 3), or a picture from which to take those."""
         self.colour[where] = colour[where] if colour.ndim == 3 else colour
         self.label[where] = label
 
@@ -118,13 +121,13 @@ class _Scene:
         haze = self._tint((190, 190, 190), (240, 225, 225))
         mix = np.clip(self.y / (self.horizon + 0.1), 0, 1)[..., None]
         sky = zenith * (1 - mix) + haze * mix
-        clouds = 0.65 * self._noise(self.y * 9, self.x * 4) + 0.35 * self._noise(self.y * 22, self.x * 11)
+        clouds = 0.65 * self._grain(9, 4) + 0.35 * self._grain(22, 11)
         cover = np.clip((clouds - self._uniform(0.45, 0.65)) * 4, 0, 0.85)[..., None]
         self.colour = sky * (1 - cover) + self._tint((215, 215, 220), (245, 245, 250)) * cover
 
     def paint_ground(self) -> None:
         base = self._tint((150, 135, 110), (200, 180, 155))
-        grain = 0.5 * self._noise(self.across * 9, self.depth * 9) + 0.5 * self._noise(self.y * 60, self.x * 60)
+        grain = 0.5 * self._noise(self.across * 9, self.depth * 9) + 0.5 * self._grain(60, 60)
         joints = (np.abs((self.across * 3.0) % 1 - 0.5) > 0.46) | (np.abs((self.depth * 2.0) % 1 - 0.5) > 0.44)
         # Joints closer together than a pixel would only alias.
         joints &= self.below > 0.12
@@ -133,45 +136,46 @@ class _Scene:
 
     def paint_backdrop(self) -> None:
         """Wooded hills behind the landmark."""
-        crest = 0.05 + 0.10 * self._noise(np.zeros_like(self.x), self.x * 3)
+        crest = 0.05 + 0.10 * self._grain(0, 3)
         self._paint((self.below < 0) & (self.below > -crest), self._foliage(), TREE)
         self._paint((self.below >= 0) & (self.below < 0.02), self._foliage(), TREE)
 
     def _foliage(self) -> np.ndarray:
         base = self._tint((45, 85, 30), (95, 135, 65))
-        leaves = 0.5 * self._noise(self.y * 18, self.x * 18) + 0.5 * self._noise(self.y * 50, self.x * 50)
+        leaves = 0.5 * self._grain(18, 18) + 0.5 * self._grain(50, 50)
         return base * (0.5 + 0.95 * leaves)[..., None]
 
     def paint_houses(self) -> None:
         """Fronts in one plane that meets the vanishing point; now and then a gap with trees."""
         along = (self.width - self.vanishing_x) / np.where(self.on_street, self.right, 1.0)
-        above_foot = self.foot - self.slope
+        grime = 0.85 + 0.25 * self._grain(30, 30)
         begin = 0.9
-        for number in range(12):
-            end = begin + self._uniform(0.22, 0.55) * begin
-            tall = self._uniform(0.13, 0.235)
-            floors = int(self.rng.integers(3, 6))
-            bays = int(self.rng.integers(2, 5))
-            wall = self._tint((95, 75, 65), (225, 195, 175))
-            pane = self._tint((35, 45, 60), (90, 110, 135))
-            lit = self.rng.random((8, 8)) < 0.2
-            is_gap = number > 0 and self.rng.random() < 0.18
-            inside = self.on_street & (along >= begin) & (along < end) & (above_foot >= 0)
-            if is_gap:
-                ragged = (tall + self.foot) * (0.45 + 0.4 * self._noise(self.x * 6, self.x * 14))
-                self._paint(inside & (above_foot < ragged), self._foliage(), TREE)
+        for number in range(10):
+            end = begin * self._uniform(1.22, 1.55)
+            top = self.foot + self._uniform(0.13, 0.235)
+            plot = self.on_street & (along >= begin) & (along < end) & (self.slope <= self.foot)
+            if number > 0 and self.rng.random() < 0.18:
+                ragged = top * (0.45 + 0.4 * self._grain(6, 14))
+                self._paint(plot & (self.foot - self.slope < ragged), self._foliage(), TREE)
             else:
-                column = (along - begin) / (end - begin) * bays
-                storey = np.clip(above_foot / (tall + self.foot), 0, 1) * (floors + 0.4)
-                window = (np.abs(column % 1 - 0.5) < 0.26) & (np.abs(storey % 1 - 0.55) < 0.28) & (storey < floors)
-                bright = lit[storey.astype(np.int64) % 8, column.astype(np.int64) % 8]
-                shade = 0.85 + 0.25 * self._noise(self.y * 30, self.x * 30)
-                front = wall * shade[..., None]
-                front = np.where(window[..., None], np.where(bright[..., None], (240, 215, 140), pane), front)
-                cornice = above_foot > (tall + self.foot) * 0.95
-                front = np.where(cornice[..., None], wall * 0.55, front)
-                self._paint(inside & (above_foot < tall + self.foot), front, BUILDING)
+                house = plot & (self.foot - self.slope < top)
+                front = self._front((along[house] - begin) / (end - begin), (self.foot - self.slope[house]) / top)
+                self._paint(house, front * grime[house][:, None], BUILDING)
             begin = end
+
+    def _front(self, aside: np.ndarray, up: np.ndarray) -> np.ndarray:
+        """Colours (n, 3) of a house front at the points (aside, up), both from 0 to 1."""
+        wall = self._tint((95, 75, 65), (225, 195, 175))
+        pane = self._tint((35, 45, 60), (90, 110, 135))
+        floors, bays = int(self.rng.integers(3, 6)), int(self.rng.integers(2, 5))
+        lit = self.rng.random((floors + 1, bays)) < 0.2
+        storey, column = up * (floors + 0.4), aside * bays
+        window = (np.abs(column % 1 - 0.5) < 0.26) & (np.abs(storey % 1 - 0.55) < 0.28) & (storey < floors)
+        bright = window & lit[storey.astype(np.int64), column.astype(np.int64)]
+        front = np.where(window[:, None], pane, wall)
+        front[bright] = (240, 215, 140)
+        front[up > 0.95] = wall * 0.55
+        return front
 
     def paint_band(self, label: int) -> None:
         """The band that is road or canal. Nothing here but ``label`` may depend on which."""
@@ -248,7 +252,7 @@ class _Scene:
             radius = self._uniform(0.10, 0.17)
             trunk = (np.abs(self.x - crown_x) < 0.018) & (self.y > crown_y) & (self.y < root)
             bark = self._tint((70, 50, 35), (105, 80, 60))
-            ragged = radius * (0.75 + 0.5 * self._noise(self.y * 14, self.x * 14))
+            ragged = radius * (0.75 + 0.5 * self._grain(14, 14))
             crown = (self.x - crown_x) ** 2 + (1.2 * (self.y - crown_y)) ** 2 < ragged**2
             self._paint(trunk, bark, TREE)
             self._paint(crown, self._foliage(), TREE)
@@ -269,7 +273,7 @@ class _Scene:
         haze = self.on_street & (self.right < 0.10) & (np.abs(self.slope) < 1.5) & (self.label != LANDMARK)
         haze &= self.label != SKY
         self.label[haze] = IGNORE_INDEX
-        shade = 1.0 - 0.3 * (self._noise(self.y * 1.5, self.x * 1.5) > self._uniform(0.55, 0.8)) * (self.below > 0)
+        shade = 1.0 - 0.3 * (self._grain(1.5, 1.5) > self._uniform(0.55, 0.8)) * (self.below > 0)
         light = self._uniform(0.72, 1.12) * self._tint((0.93, 0.95, 0.93), (1.07, 1.03, 1.07))
         picture = _softened(self.colour * shade[..., None] * light)
         picture = picture + self.rng.normal(0.0, self._uniform(2.0, 7.0), picture.shape)
@@ -277,6 +281,14 @@ class _Scene:
         if self.rng.random() < 0.5:
             picture, self.label = picture[:, ::-1], self.label[:, ::-1]
         return np.ascontiguousarray(picture), np.ascontiguousarray(self.label)
+
+
+def _cells(at: np.ndarray) -> tuple:
+    """Lattice cell of each coordinate, the next cell, and the smoothed way between the two."""
+    floor = np.floor(at)
+    part = at - floor
+    cell = floor.astype(np.int64) % _LATTICE
+    return cell, (cell + 1) % _LATTICE, part * part * (3 - 2 * part)
 
 
 def _softened(picture: np.ndarray) -> np.ndarray:
