@@ -1,0 +1,57 @@
+"""Export a trained model for Paddle Inference; `python export.py --help` explains every flag."""
+
+import sys
+from collections.abc import Sequence
+
+from paddleseg_ext.engine import cli
+from paddleseg_ext.engine.deploy_yaml import OUTPUT_OPS
+from paddleseg_ext.engine.export_command import run_export
+
+EXAMPLES = """
+python export.py --config my.yml --model_path output/best_model/model.pdparams --save_dir output/export
+python export.py --config my.yml --model_path output/best_model --input_shape 1 3 512 1024 --output_op softmax
+python export.py --config my.yml --model_path output/best_model --ops native
+"""
+
+
+def parse(arguments: Sequence[str]):
+    """The flags of the command line."""
+    parser = cli.Parser("Export a trained model, and prove the export against the model it came from.", EXAMPLES)
+    cli.add_config_flags(parser)
+    cli.add_model_path_flag(parser)
+    parser.add_argument(
+        "--save_dir",
+        default="output/export",
+        metavar="DIR",
+        help="gets the program (model.json, or model.pdmodel with Paddle 2), model.pdiparams and deploy.yaml.",
+    )
+    parser.add_argument(
+        "--input_shape",
+        nargs="+",
+        type=int,
+        metavar="N",
+        help="a fixed input, e.g. `--input_shape 1 3 512 1024`, -1 for any; by default batch and size are left open.",
+    )
+    parser.add_argument(
+        "--output_op",
+        choices=OUTPUT_OPS,
+        default="argmax",
+        help="what the model puts out: labels, probabilities, or logits.",
+    )
+    parser.add_argument(
+        "--ops",
+        choices=("auto", "compiled", "native"),
+        help="PSANet's attention as the compiled operator, which the machine that runs the export then needs as well, "
+        "or native, of Paddle's own operators (default: $PADDLESEG_EXT_OPS, or auto: compiled where it can be had).",
+    )
+    parser.refuse("--for_fd", why="it prepares models for FastDeploy, which has dropped segmentation")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Parse the flags and export."""
+    run_export(**vars(parse(arguments)))
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

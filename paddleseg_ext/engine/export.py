@@ -1,0 +1,239 @@
+"""Export for Paddle Inference, proved against the live model before it is put in its place."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional, Union
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddleseg.utils import logger
+
+from paddleseg_ext.engine.deploy_yaml import NAME, OUTPUT_OPS, Deploy, write_deploy
+from paddleseg_ext.engine.portable_resize import portable_resizes
+from paddleseg_ext.engine.predictor import Predictor, sample_input
+from paddleseg_ext.errors import UserError
+
+LIMIT = 1e-4
+# Sides that no stride divides, and one batch of two.
+_CHECKED = (((97, 129), 1), ((128, 96), 2), ((161, 113), 1))
+
+
+class ExportForm(paddle.nn.Layer):
+    """A model as it is exported: the main output alone, as labels, probabilities or logits.
+
+    Args:
+        model: Returns a list whose first item is the logits (N, num_classes, H, W).
+        output_op: ``'argmax'``: labels (N, H, W), int32; ``'softmax'``: probabilities; ``'none'``: logits.
+    """
+
+    def __init__(self, model: paddle.nn.Layer, output_op: str) -> None:
+        super().__init__()
+        self.model = model
+        self.output_op = output_op
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        logits = self.model(x)[0]
+        if self.output_op == "argmax":
+            return paddle.argmax(logits, axis=1, dtype="int32")
+        if self.output_op == "softmax":
+            return F.softmax(logits, axis=1)
+        return logits
+
+
+def export(
+    model: paddle.nn.Layer,
+    save_dir: Union[str, Path],
+    transforms: list,
+    class_names: Sequence[str],
+    palette: np.ndarray,
+    input_shape: Optional[Sequence[int]] = None,
+    output_op: str = "argmax",
+    img_channels: int = 3,
+) -> Path:
+    """Export a model, compare the export with the model, and only then put it into ``save_dir``.
+
+    Args:
+        model: In any mode; it is set to eval.
+        save_dir: Other files in it stay; an earlier export's are replaced, the new ``deploy.yaml`` last.
+        transforms: PaddleSeg's list of preprocessing steps, for ``deploy.yaml``.
+        class_names, palette: For ``deploy.yaml``.
+        input_shape: (N, C, H, W), -1 for any; None: everything but the channels is left open.
+        output_op: See ``ExportForm``.
+
+    Returns:
+        The path of ``deploy.yaml``.
+
+    Raises:
+        UserError: The model cannot be exported in this form, or differs from its export by more than ``LIMIT``.
+    """
+    save_dir = Path(save_dir)
+    shape = tuple(input_shape or (-1, img_channels, -1, -1))
+    if output_op not in OUTPUT_OPS:
+        raise UserError(f"output_op must be one of {', '.join(OUTPUT_OPS)}, not {output_op!r}.")
+    if len(shape) != 4 or not all(side == -1 or side > 0 for side in shape) or shape[1] != img_channels:
+        raise UserError(
+            f"--input_shape {' '.join(map(str, shape))}: give N {img_channels} H W, each a whole number from 1 up, "
+            "or -1 for any size; without the flag every size goes."
+        )
+    if save_dir.exists() and not save_dir.is_dir():
+        raise UserError(f"--save_dir: {save_dir} is a file; name a folder.")
+    model.eval()
+    save_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{save_dir.name}.", dir=save_dir.parent) as temporary:
+        folder = Path(temporary)
+        deploy = _save(model, folder, shape, output_op, transforms, img_channels, class_names, palette)
+        if output_op == "argmax":
+            # Labels hide small errors, so the same graph is compared with the softmax in the place of the argmax too.
+            twin = folder / "probabilities"
+            twin.mkdir()
+            values = _save(model, twin, shape, "softmax", transforms, img_channels, class_names, palette)
+            compare(values, model)
+        compare(deploy, model)
+        write_deploy(deploy)
+        return _install(deploy, save_dir)
+
+
+def _save(
+    model: paddle.nn.Layer,
+    folder: Path,
+    shape: tuple,
+    output_op: str,
+    transforms: list,
+    img_channels: int,
+    class_names: Sequence[str],
+    palette: np.ndarray,
+) -> Deploy:
+    """Trace the model and write program and weights; the program's file name depends on the Paddle release."""
+    # A fresh list, because InputSpec changes the one it is given.
+    spec = [paddle.static.InputSpec([None if side == -1 else side for side in shape], "float32", "x")]
+    try:
+        with portable_resizes():
+            traced = paddle.jit.to_static(ExportForm(model, output_op), input_spec=spec, full_graph=True)
+            program = traced.forward.concrete_program.main_program
+            paddle.jit.save(traced, str(folder / "model"))
+    except UserError:
+        raise
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+        raise UserError(
+            f"{type(model).__name__} cannot be exported with input shape {list(shape)}: {reason}; "
+            "a fixed --input_shape may help."
+        ) from error
+    finally:
+        # to_static leaves the wrapper's forward behind; the model's own is untouched.
+        model.eval()
+    program_file = next(folder / f"model{suffix}" for suffix in (".json", ".pdmodel") if _there(folder, suffix))
+    return Deploy(
+        folder=folder,
+        model=program_file.name,
+        params="model.pdiparams",
+        transforms=transforms,
+        img_channels=img_channels,
+        input_shape=shape,
+        output_op=output_op,
+        output_dtype="int32" if output_op == "argmax" else "float32",
+        custom_ops=("psamask",) if "psamask" in _operators(program) else (),
+        class_names=list(class_names),
+        palette=palette,
+        paddle_version=paddle.__version__,
+    )
+
+
+def _there(folder: Path, suffix: str) -> bool:
+    return (folder / f"model{suffix}").is_file()
+
+
+def _operators(program) -> set:
+    """The names of a program's operators, without PIR's dialect (``custom_op.psamask``)."""
+    block = program.global_block()
+    names = [op.name() if callable(getattr(op, "name", None)) else op.type for op in block.ops]
+    return {name.rpartition(".")[2] for name in names}
+
+
+def compare(deploy: Deploy, model: paddle.nn.Layer) -> float:
+    """Run an export in Paddle Inference at several input sizes, and compare it with the live model.
+
+    With oneDNN off a difference above ``LIMIT`` is an error. With oneDNN on it is a warning, because deploy/python
+    tries oneDNN again on the machine that runs the model and leaves it out where it is wrong.
+
+    Args:
+        deploy: Its output is compared. Of logits larger than 1 the difference is relative to the largest. Of labels it
+            is half the lead, in the live model's probabilities, of a class that was not chosen: an error of that size
+            in each probability is needed to swap the two.
+
+    Returns:
+        The largest difference with oneDNN off.
+
+    Raises:
+        UserError: The difference is above ``LIMIT``.
+    """
+    what = {"argmax": "labels", "softmax": "probabilities", "none": "logits"}[deploy.output_op]
+    plain = Predictor(deploy, onednn=False)
+    try:
+        fast = Predictor(deploy, onednn=True)
+    except UserError as error:
+        fast, why_not = None, error
+    worst, worst_fast, sizes = 0.0, 0.0, []
+    for size, count in _CHECKED if -1 in deploy.input_shape else _CHECKED[:1]:
+        batch = sample_input(deploy.input_shape, size, count)
+        with paddle.no_grad():
+            logits = model(paddle.to_tensor(batch))[0].astype("float32").numpy()
+        worst = max(worst, _difference(deploy.output_op, logits, plain(batch)))
+        if fast is not None:
+            try:
+                worst_fast = max(worst_fast, _difference(deploy.output_op, logits, fast(batch)))
+            except Exception as error:
+                fast, why_not = None, error
+        sizes.append("x".join(map(str, batch.shape)))
+    where = ", ".join(sizes)
+    logger.info(f"Export against the live model, {what} at {where}: largest difference {worst:.2e} without oneDNN.")
+    # Written so that NaN is a difference.
+    if not worst <= LIMIT:
+        raise UserError(
+            f"The exported model differs from the live one by {worst:.2e} ({what}, allowed {LIMIT:.0e}); nothing was "
+            "written. Please report this with the configuration."
+        )
+    if fast is None:
+        logger.warning(f"oneDNN cannot run this model on Paddle {paddle.__version__}: {_sentence(why_not)}")
+    elif not worst_fast <= LIMIT:
+        logger.warning(f"oneDNN is not right for this model on Paddle {paddle.__version__}: {worst_fast:.2e}.")
+    else:
+        logger.info(f"The same with oneDNN: largest difference {worst_fast:.2e}.")
+    return worst
+
+
+def _difference(output_op: str, logits: np.ndarray, output: np.ndarray) -> float:
+    if output_op == "none":
+        # Logits have no scale of their own: those of an untrained network may be in the hundreds.
+        return _largest(output, logits) / max(1.0, float(np.abs(logits).max()))
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+    if output_op == "softmax":
+        return _largest(output, probabilities)
+    chosen = np.take_along_axis(probabilities, output[:, None].astype(np.int64), axis=1)
+    return float((probabilities.max(axis=1, keepdims=True) - chosen).max() / 2)
+
+
+def _largest(output: np.ndarray, expected: np.ndarray) -> float:
+    if output.shape != expected.shape:
+        return float("inf")
+    difference = np.abs(output.astype(np.float64) - expected)
+    return float("nan") if np.isnan(difference).any() else float(difference.max())
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _install(deploy: Deploy, save_dir: Path) -> Path:
+    """Move the checked files to where they belong; ``deploy.yaml`` last, so that it never names what is not there."""
+    if not save_dir.exists():
+        save_dir.mkdir()
+    for name in (deploy.params, deploy.model, NAME):
+        with open(deploy.folder / name, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(deploy.folder / name, save_dir / name)
+    return save_dir / NAME

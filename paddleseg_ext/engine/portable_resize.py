@@ -1,0 +1,97 @@
+"""Bilinear resizes in a form that Paddle Inference with oneDNN does not stumble over.
+
+Measured on exported graphs of one resize: Paddle 3.2 and later ignore ``align_corners`` under oneDNN without a word,
+and Paddle 3.3 raises for every bilinear resize (``ConvertPirAttribute2RuntimeAttribute not support ...
+DoubleAttribute``), which leaves oneDNN off altogether at about three times the time. A trilinear resize over a depth of
+one is the same function, and oneDNN does not claim that operator: the convolutions stay with oneDNN, the resize runs
+in Paddle's own kernel.
+"""
+
+import contextlib
+import functools
+import inspect
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import paddle
+import paddle.nn.functional as F
+from paddle import inference
+
+_interpolate = F.interpolate
+_signature = inspect.signature(_interpolate)
+
+
+@functools.cache
+def onednn_resizes_right(align_corners: bool) -> bool:
+    """Whether the installed Paddle is right about a bilinear resize under oneDNN; tried once on a graph of one."""
+
+    class Resize(paddle.nn.Layer):
+        def forward(self, x):
+            return _interpolate(x, size=[5, 5], mode="bilinear", align_corners=align_corners)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model")
+        spec = [paddle.static.InputSpec([1, 1, 2, 3], "float32")]
+        paddle.jit.save(paddle.jit.to_static(Resize(), input_spec=spec, full_graph=True), path)
+        model = next(file for file in Path(folder).iterdir() if file.suffix in (".json", ".pdmodel"))
+        config = inference.Config(str(model), path + ".pdiparams")
+        config.disable_gpu()
+        config.disable_glog_info()
+        config.enable_mkldnn()
+        x = np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3)
+        try:
+            predictor = inference.create_predictor(config)
+            predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(x)
+            predictor.run()
+            resized = predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+        except Exception:
+            return False
+    return bool(np.allclose(resized, Resize()(paddle.to_tensor(x)).numpy(), atol=1e-4))
+
+
+@contextlib.contextmanager
+def portable_resizes() -> Iterator[None]:
+    """While a model is traced, write a bilinear resize as a trilinear one where oneDNN would not be right about it."""
+    for align_corners in (False, True):
+        # Tried before the tracing starts: the answer takes a tracing of its own.
+        onednn_resizes_right(align_corners)
+    F.interpolate = _as_trilinear
+    try:
+        yield
+    finally:
+        F.interpolate = _interpolate
+
+
+@paddle.jit.not_to_static
+def _as_trilinear(x: paddle.Tensor, *arguments: Any, **keywords: Any) -> paddle.Tensor:
+    """``paddle.nn.functional.interpolate``, with the bilinear resize of an NCHW map done in three dimensions."""
+    given = _signature.bind(x, *arguments, **keywords)
+    given.apply_defaults()
+    values = given.arguments
+    bilinear = str(values["mode"]).lower() == "bilinear" and values["data_format"] in (None, "NCHW")
+    if not bilinear or onednn_resizes_right(bool(values["align_corners"])):
+        return _interpolate(x, *arguments, **keywords)
+    resized = _interpolate(
+        paddle.unsqueeze(x, 2),
+        size=_with_depth(values["size"]),
+        scale_factor=_with_depth(values["scale_factor"]),
+        mode="trilinear",
+        align_corners=values["align_corners"],
+        align_mode=values["align_mode"],
+        data_format="NCDHW",
+    )
+    return paddle.squeeze(resized, 2)
+
+
+def _with_depth(sides: Any) -> Any:
+    """Sizes or scale factors (height, width), or one for both, with 1 for the depth in front."""
+    if sides is None:
+        return None
+    if isinstance(sides, (int, float)):
+        return [1, sides, sides]
+    if isinstance(sides, (list, tuple)):
+        return [1, *sides]
+    return paddle.concat([paddle.ones([1], sides.dtype), sides])

@@ -1,0 +1,103 @@
+"""Prediction: for every image a label map, a colour map and an overlay with a legend."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Optional, Union
+
+import cv2
+import numpy as np
+import paddle
+import paddleseg.transforms as T
+from paddleseg.core import infer
+from paddleseg.utils import progbar
+
+from paddleseg_ext.engine import cli, visualize
+from paddleseg_ext.engine.image_list import read_image
+from paddleseg_ext.files import write_whole
+
+# The first is ours, the other two are PaddleSeg's names.
+LABELS, COLOURS, OVERLAYS = "label", "pseudo_color_prediction", "added_prediction"
+_WHAT = {LABELS: "class indices", COLOURS: "colours", OVERLAYS: "overlay with legend"}
+
+
+def predict(
+    model: paddle.nn.Layer,
+    transforms: T.Compose,
+    images: Sequence,
+    save_dir: Union[str, Path],
+    names: Sequence[str],
+    colours: np.ndarray,
+    aug_pred: bool = False,
+    scales: Sequence[float] = (1.0,),
+    flip_horizontal: bool = False,
+    flip_vertical: bool = False,
+    is_slide: bool = False,
+    stride: Optional[Sequence[int]] = None,
+    crop_size: Optional[Sequence[int]] = None,
+) -> None:
+    """Segment images and write the results below ``save_dir``.
+
+    Args:
+        model: Returns a list whose first item is the logits (N, num_classes, H, W).
+        transforms: The preprocessing; what it does to the size is undone in the result.
+        images: From ``find_images``.
+        save_dir: Gets ``label/``, ``pseudo_color_prediction/`` and ``added_prediction/``, see ``write_results``.
+        names: Of the classes.
+        colours: From ``visualize.palette``.
+        aug_pred: Average over ``scales`` and flips.
+        is_slide: Move a window of ``crop_size`` (width, height) by ``stride`` (width, height) over the image.
+
+    Raises:
+        UserError: An image cannot be decoded or a flag is missing.
+    """
+    cli.check_inference_flags(is_slide, crop_size, stride)
+    model.eval()
+    windows = {"is_slide": is_slide, "stride": stride, "crop_size": crop_size}
+    augmentation = {"scales": list(scales), "flip_horizontal": flip_horizontal, "flip_vertical": flip_vertical}
+    bar = progbar.Progbar(target=len(images), verbose=1)
+    with paddle.no_grad():
+        for done, image in enumerate(images, 1):
+            pixels = read_image(image.path, transforms.img_channels)
+            data = transforms({"img": pixels.astype("float32")})
+            batch = paddle.to_tensor(data["img"][np.newaxis])
+            if aug_pred:
+                labels, _ = infer.aug_inference(model, batch, data["trans_info"], **augmentation, **windows)
+            else:
+                labels, _ = infer.inference(model, batch, data["trans_info"], **windows)
+            write_results(save_dir, image.name, pixels, labels.numpy()[0, 0].astype(np.uint8), names, colours)
+            bar.update(done)
+
+
+def write_results(
+    save_dir: Union[str, Path],
+    name: str,
+    image: np.ndarray,
+    labels: np.ndarray,
+    names: Sequence[str],
+    colours: np.ndarray,
+) -> None:
+    """Write the three PNG files of one image, each whole or not at all.
+
+    ``label/NAME.png`` holds the class indices as 8-bit grey, ``pseudo_color_prediction/NAME.png`` the same indices with
+    a palette, ``added_prediction/NAME.png`` the image under its colours with a legend.
+
+    Args:
+        image: uint8 (H, W, 3) or (H, W).
+        labels: uint8 (H, W).
+    """
+    save_dir = Path(save_dir)
+    if image.ndim == 2:
+        image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
+    blended = visualize.overlay(image, labels, colours, len(names))
+    with write_whole(save_dir / LABELS / f"{name}.png") as path:
+        cv2.imwrite(str(path), labels)
+    with write_whole(save_dir / COLOURS / f"{name}.png") as path:
+        visualize.colour_map(labels, colours).save(path)
+    with write_whole(save_dir / OVERLAYS / f"{name}.png") as path:
+        cv2.imwrite(str(path), visualize.with_legend(blended, labels, colours, names))
+
+
+def where_results_are(save_dir: Union[str, Path], count: int) -> str:
+    """The sentence that ends a prediction."""
+    folders = ", ".join(f"{folder}/ ({what})" for folder, what in _WHAT.items())
+    return f"{count} image{'s' if count != 1 else ''} predicted; see {save_dir}: {folders}."
