@@ -1,6 +1,5 @@
 """Write the quickstart's data set: ``python -m paddleseg_ext.datasets.quickstart --output data/quickstart``."""
 
-import argparse
 import json
 import os
 import shutil
@@ -8,12 +7,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Union
+from typing import Union
 
 import numpy as np
 from PIL import Image
 
 from paddleseg_ext.datasets.street import CLASS_NAMES, draw_scene
+from paddleseg_ext.engine import cli
 from paddleseg_ext.errors import UserError
 
 # Raised whenever the same arguments give other bytes than before, so that older folders are not taken for new ones.
@@ -44,12 +44,12 @@ def generate(
         UserError: an argument is out of range, or ``output`` holds something else.
     """
     if seed < 0:
-        raise UserError(f"--seed must not be negative, but is {seed}.")
+        raise UserError(f"The seed must not be negative, but is {seed}.")
     if train < 1 or val < 1:
-        raise UserError(f"--train and --val must be at least 1, but are {train} and {val}.")
+        raise UserError(f"There must be at least one training and one validation picture, not {train} and {val}.")
     height, width = size
     if min(height, width) < _SMALLEST_SIDE:
-        raise UserError(f"--size must be at least {_SMALLEST_SIDE} {_SMALLEST_SIDE}, but is {height} {width}.")
+        raise UserError(f"A picture must have at least {_SMALLEST_SIDE} pixels a side, not {height} by {width}.")
     output = Path(output)
     stamp = {"edition": _EDITION, "seed": seed, "train": train, "val": val, "size": [height, width]}
     if _is_there(output, stamp):
@@ -109,25 +109,24 @@ def _write_split(root: Path, split: str, count: int, seed: tuple, height: int, w
     (root / f"{split}.txt").write_text("".join(lines))
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    parser = argparse.ArgumentParser(description="Write the quickstart's street scenes, labelled.")
-    parser.add_argument("--output", default="data/quickstart", help="folder to write (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="same seed, same bytes (default: %(default)s)")
-    parser.add_argument("--train", type=int, default=240, help="training pictures (default: %(default)s)")
-    parser.add_argument("--val", type=int, default=60, help="validation pictures (default: %(default)s)")
+def main(arguments: Sequence[str]) -> None:
+    """Read the flags and generate; see ``--help``."""
+    parser = cli.Parser(
+        "Write the quickstart's labelled street scenes.",
+        "python -m paddleseg_ext.datasets.quickstart --output data/quickstart --seed 0",
+    )
+    parser.add_argument("--output", default="data/quickstart", metavar="DIR", help="the folder to write.")
+    parser.add_argument("--seed", type=cli.natural_int, default=0, metavar="N", help="same seed, same bytes.")
+    parser.add_argument("--train", type=cli.positive_int, default=240, metavar="N", help="how many training pictures.")
+    parser.add_argument("--val", type=cli.positive_int, default=60, metavar="N", help="how many validation pictures.")
     parser.add_argument(
-        "--size", type=int, nargs=2, default=(128, 256), metavar=("HEIGHT", "WIDTH"), help="pixels (default: 128 256)"
+        "--size", type=cli.positive_int, nargs=2, default=[128, 256], metavar=("H", "W"), help="of each, in pixels."
     )
     flags = parser.parse_args(arguments)
-    try:
-        written = generate(flags.output, flags.seed, flags.train, flags.val, flags.size)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    written = generate(flags.output, flags.seed, flags.train, flags.val, flags.size)
     what = f"{flags.train} training and {flags.val} validation pictures"
-    print(f"{what} are in {flags.output}" + ("" if written else ", where they were already"))
-    return 0
+    print(f"{what} are in {flags.output}" + ("." if written else ", where they were already."))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.run(main))
