@@ -6,6 +6,7 @@ import paddle
 from paddleseg.cvlibs import Config, SegBuilder
 
 from paddleseg_ext.engine import pretrained as weights
+from paddleseg_ext.engine.data_files import check_data_files
 from paddleseg_ext.errors import UserError
 
 
@@ -29,8 +30,11 @@ class Builder(SegBuilder):
         """The component ``what`` of the configuration.
 
         Raises:
-            UserError: It cannot be built, or its ``pretrained`` weights are missing or of another model.
+            UserError: It cannot be built, its data or its ``pretrained`` weights are missing or of another
+                model.
         """
+        if what in ("train_dataset", "val_dataset"):
+            check_data_files(self.config, what)
         located = self._locate_pretrained() if what in ("model", "optimizer") else {}
         try:
             part = getattr(self, what)

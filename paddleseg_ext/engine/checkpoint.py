@@ -51,8 +51,6 @@ def load_weights(model: paddle.nn.Layer, path: Union[str, Path]) -> None:
         UserError: Missing or truncated file, or weights of another model, with counts and names.
     """
     weights = read_weights(path)
-    # Paddle 2 adds this note on parameter names to what it saves.
-    weights.pop("StructuredToParameterName@@", None)
     wanted = model.state_dict()
     missing = [name for name in wanted if name not in weights]
     unknown = [name for name in weights if name not in wanted]
@@ -126,8 +124,7 @@ def save_checkpoint(
         paddle.save(optimizer.state_dict(), str(temporary / OPTIMIZER))
         if ema_model is not None:
             paddle.save(ema_model.state_dict(), str(temporary / EMA))
-        names = {name: value.name for name, value in model.named_parameters()}
-        (temporary / STATE).write_text(json.dumps({**state, "parameter_names": names}), encoding="utf-8")
+        (temporary / STATE).write_text(json.dumps(state), encoding="utf-8")
         for path in (*temporary.iterdir(), temporary):
             _sync(path)
         # mkdtemp makes a folder that only its owner may enter.
@@ -168,8 +165,9 @@ def load_checkpoint(
             raise UserError(f"--resume_model: {folder} holds no {name}; name a folder such as output/iter_1000.")
     state = _read_state(folder)
     optimizer_state = _load(folder / OPTIMIZER)
+    saved_names = {name: getattr(value, "name", "") for name, value in read_weights(folder / WEIGHTS).items()}
     load_weights(model, folder / WEIGHTS)
-    optimizer.set_state_dict(_renamed(optimizer_state, state.get("parameter_names", {}), model))
+    optimizer.set_state_dict(_renamed(optimizer_state, saved_names, model))
     if ema_model is not None:
         load_weights(ema_model, folder / (EMA if (folder / EMA).is_file() else WEIGHTS))
     return state
@@ -195,7 +193,7 @@ def _renamed(state: dict, saved_names: dict, model: paddle.nn.Layer) -> dict:
     """The optimizer's state under the parameter names of this process.
 
     Paddle names parameters by counting (``conv2d_7.w_0``), so the second model of a process has other names than the
-    first, and its optimizer would silently start from nothing.
+    first, and its optimizer would not find its state. The file of the weights keeps the names they had.
     """
     now = {name: value.name for name, value in model.named_parameters()}
     new_name = {saved_names[name]: now[name] for name in saved_names if name in now}

@@ -242,21 +242,24 @@ def run(main: Callable[[Sequence[str]], None], arguments: Optional[Sequence[str]
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
         main(arguments)
-    except UserError as error:
-        sentence, code = f"error: {error}", 1
-    except Interrupted as stop:
-        sentence, code = f"stopped: {stop}", stop.exit_code
-    except KeyboardInterrupt:
-        sentence, code = "stopped: interrupted before there was anything to save.", 130
-    except Exception as error:
-        # Not the user's doing: say what it is and never pretend otherwise.
-        sentence = f"error: unexpected {type(error).__name__}: {error}"
-        if "--traceback" not in arguments:
-            sentence += "\nThis looks like a fault of the program; run again with --traceback and report what it shows."
-        code = 1
-    else:
         return 0
-    if "--traceback" in arguments:
-        traceback.print_exc()
-    print(sentence, file=sys.stderr, flush=True)
-    return code
+    except (Exception, KeyboardInterrupt) as error:
+        code, sentence = _ending(error)
+        if "--traceback" in arguments:
+            traceback.print_exc()
+        elif not isinstance(error, (UserError, KeyboardInterrupt)):
+            sentence += "\nThis looks like a fault of the program; run again with --traceback and report what it shows."
+        print(sentence, file=sys.stderr, flush=True)
+        return code
+
+
+def _ending(error: BaseException) -> tuple:
+    """Exit code and sentence for what ended a command."""
+    if isinstance(error, UserError):
+        return 1, f"error: {error}"
+    if isinstance(error, Interrupted):
+        return error.exit_code, f"stopped: {error}"
+    if isinstance(error, KeyboardInterrupt):
+        return 130, "stopped: interrupted before there was anything to save."
+    # Not the user's doing: say what it is and never pretend otherwise.
+    return 1, f"error: unexpected {type(error).__name__}: {error}"

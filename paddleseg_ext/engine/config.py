@@ -61,7 +61,7 @@ class ValidatedConfig(Config):
             super().__init__(path, **changes)
         except (RuntimeError, AssertionError, ValueError) as error:
             # PaddleSeg's own checks: the last line of their message is the sentence that says what is wrong.
-            raise UserError(f"{path}: {str(error).strip().splitlines()[-1]}") from error
+            raise UserError(f"{path}: {str(error).strip().splitlines()[-1].rstrip('.')}.") from error
         _check_numbers(self)
         _check_components(self)
 
@@ -354,7 +354,8 @@ def _check_arguments(config: ValidatedConfig, cfg: dict, key: tuple, component: 
     open_ended = any(p.kind == p.VAR_KEYWORD for p in parameters)
     for name in cfg:
         if name != "type" and name not in names and not open_ended:
-            raise UserError(f"{config.where(*key, name)}: {kind} has no argument {name!r}; {nearest(str(name), names)}")
+            hint = nearest(str(name), names | {"type"})
+            raise UserError(f"{config.where(*key, name)}: {kind} has no argument {name!r}; {hint}")
     for p in parameters:
         needed = p.default is p.empty and p.name in names and p.name not in cfg
         if needed and p.name not in FILLED_IN:

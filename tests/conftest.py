@@ -1,11 +1,19 @@
 """A data set of a few small pictures and the YAML of a network small enough to train in a second."""
 
+import random
+import re
 from pathlib import Path
 
 import cv2
 import numpy as np
+import paddle
 import pytest
 import yaml
+from paddleseg.utils import logger
+
+from paddleseg_ext.engine.build import Builder
+from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.engine.train import train
 
 
 def write_scenes(root: Path, count: int, size: tuple = (48, 48), num_classes: int = 3) -> list:
@@ -64,3 +72,48 @@ def scenes(tmp_path: Path) -> Path:
     (root / "val.txt").write_text("\n".join(lines[8:]) + "\n")
     (root / "config.yml").write_text(yaml.safe_dump(small_config(root)))
     return root
+
+
+class Training:
+    """Runs of ``train`` on the scenes, each into a folder of its own, with the losses that it logged."""
+
+    def __init__(self, scenes: Path) -> None:
+        self.scenes = scenes
+        self.losses = []
+
+    def __call__(self, save_dir: str, iters: int, seed: int = 3, opts: tuple = (), do_eval: bool = False, **settings):
+        """Train to ``iters`` of a schedule of 20; returns the model."""
+        random.seed(seed)
+        np.random.seed(seed)
+        paddle.seed(seed)
+        builder = Builder(load_config(self.scenes / "config.yml", iters=20, opts=opts))
+        model = builder.build("model")
+        self.losses = []
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(logger, "info", self._listen)
+            train(
+                model,
+                builder.build("train_dataset"),
+                val_dataset=builder.build("val_dataset") if do_eval else None,
+                optimizer=builder.build("optimizer"),
+                losses=builder.build("loss"),
+                save_dir=self.scenes / save_dir,
+                iters=iters,
+                log_iters=1,
+                **settings,
+            )
+        return model
+
+    def _listen(self, message: str = "") -> None:
+        found = re.search(r"iter: (\d+)/\d+, loss: ([\d.]+)", message)
+        if found:
+            self.losses.append((int(found[1]), float(found[2])))
+
+    def weights(self, folder: str, name: str = "model.pdparams") -> dict:
+        """The arrays in a file that a run wrote."""
+        return {key: np.asarray(value) for key, value in paddle.load(str(self.scenes / folder / name)).items()}
+
+
+@pytest.fixture
+def training(scenes: Path) -> Training:
+    return Training(scenes)
