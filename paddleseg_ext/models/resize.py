@@ -1,4 +1,4 @@
-"""Bilinear resizing whose size, and whose align_corners, may be known only when the graph runs."""
+"""Bilinear resizing that stays right in an exported program."""
 
 from collections.abc import Sequence
 from typing import Union
@@ -17,61 +17,62 @@ def spatial_size(x: paddle.Tensor) -> tuple:
     return tuple(sizes(x)[2:])
 
 
-def _is_known(value) -> bool:
-    return isinstance(value, (bool, int))
-
-
 @paddle.jit.not_to_static
 def resize(x: paddle.Tensor, size: Sequence[Size], align_corners: Union[bool, paddle.Tensor]) -> paddle.Tensor:
     """Bilinear resize of ``x`` (N, C, H, W) to ``size`` (height, width), half-pixel centres unless ``align_corners``.
 
+    In a program, and wherever else the framework's own resize will not do, the map is multiplied by two
+    interpolation matrices instead, which is the same function up to rounding. The framework's will not do
+
+    * in Paddle Inference with oneDNN: 3.2.2 ignores align_corners without a word, 3.3.1 does not run at all;
+    * when align_corners depends on a size that is unknown until run time, as no framework takes it as a tensor;
+    * for a side of one without align_corners: it reads the first cell where torch, hence every peer, reads the middle.
+
     Args:
         x: A floating point map.
         size: Two ints or 0-D integer tensors.
-        align_corners: A bool, or a 0-D bool tensor when the answer depends on a size unknown until run time.
-            No framework's resize takes that, so the map is then multiplied by two interpolation matrices,
-            which is the same function up to rounding.
+        align_corners: A bool, or a 0-D bool tensor.
     """
-    # Paddle's resize to a side of one reads the first cell where torch, hence every peer, reads the middle.
-    to_the_middle = align_corners is False and any(_is_known(side) and side == 1 for side in size)
-    if _is_known(align_corners) and not to_the_middle:
-        if all(_is_known(side) for side in size):
-            if tuple(size) == tuple(x.shape[2:]):
-                return x
-            return F.interpolate(x, size=list(size), mode="bilinear", align_corners=bool(align_corners))
-        return F.interpolate(x, size=_as_vector(size), mode="bilinear", align_corners=bool(align_corners))
-    if _is_known(align_corners):
+    if all(isinstance(side, int) for side in size) and tuple(size) == tuple(x.shape[2:]):
+        return x
+    if paddle.in_dynamic_mode() and (align_corners or 1 not in size):
+        return F.interpolate(x, size=list(size), mode="bilinear", align_corners=align_corners)
+    n, c, height, width = sizes(x)
+    if isinstance(align_corners, bool):
         align_corners = paddle.full([], align_corners, "bool")
-    rows = _interpolation_matrix(size[0], spatial_size(x)[0], align_corners, x.dtype)
-    columns = _interpolation_matrix(size[1], spatial_size(x)[1], align_corners, x.dtype)
-    return paddle.matmul(paddle.matmul(rows, x), columns, transpose_y=True)
-
-
-def _as_vector(size: Sequence[Size]) -> paddle.Tensor:
-    return paddle.concat([paddle.reshape(_scalar(side, "int32"), [1]) for side in size])
-
-
-def _scalar(value: Size, dtype) -> paddle.Tensor:
-    if isinstance(value, int):
-        return paddle.full([], value, dtype)
-    return paddle.cast(value, dtype)
+    rows = _interpolation_matrix(size[0], height, align_corners, x.dtype)
+    columns = _interpolation_matrix(size[1], width, align_corners, x.dtype)
+    # Two-dimensional products only: oneDNN in Paddle Inference reads a broadcast operand in the wrong layout.
+    x = paddle.matmul(paddle.reshape(x, [n * c * height, width]), columns, transpose_y=True)
+    x = paddle.transpose(paddle.reshape(x, [n * c, height, size[1]]), [0, 2, 1])
+    x = paddle.matmul(paddle.reshape(x, [n * c * size[1], height]), rows, transpose_y=True)
+    return paddle.transpose(paddle.reshape(x, [n, c, size[1], size[0]]), [0, 1, 3, 2])
 
 
 def _interpolation_matrix(to: Size, source: Size, align_corners: paddle.Tensor, dtype) -> paddle.Tensor:
-    """(to, source) matrix of linear interpolation along one axis: row o holds the tent function around o's source."""
-    count, length = _scalar(to, dtype), _scalar(source, dtype)
-    one = paddle.ones([], dtype)
-    # Under align_corners a single output reads the first input, as in every framework: hence the maximum.
-    aligned = (length - 1) / paddle.maximum(count - 1, one)
-    aligned = paddle.where(count > 1, aligned, paddle.zeros_like(aligned))
-    corner = paddle.cast(align_corners, dtype)
+    """(to, source) matrix of linear interpolation along one axis: row o holds the tent function around o's source.
+
+    Worked out in float64, which oneDNN leaves to Paddle: 3.3.1's float32 arithmetic on scalars overwrites operands
+    that are still needed.
+    """
+    count, length = _scalar(to, "float64"), _scalar(source, "float64")
+    one = paddle.ones([], "float64")
+    # Under align_corners a single output reads the first input, as in every framework.
+    aligned = paddle.where(count > 1, (length - 1) / paddle.maximum(count - 1, one), paddle.zeros_like(count))
+    corner = paddle.cast(align_corners, "float64")
     scale = corner * aligned + (1 - corner) * (length / count)
     shift = (1 - corner) * 0.5
-    at = (_range(to, dtype) + shift) * scale - shift
+    at = (_range(to) + shift) * scale - shift
     at = paddle.minimum(paddle.maximum(at, paddle.zeros_like(at)), length - 1)
-    distance = paddle.unsqueeze(at, 1) - paddle.unsqueeze(_range(source, dtype), 0)
-    return F.relu(1 - paddle.abs(distance))
+    distance = paddle.unsqueeze(at, 1) - paddle.unsqueeze(_range(source), 0)
+    return paddle.cast(paddle.maximum(1 - paddle.abs(distance), paddle.zeros_like(distance)), dtype)
 
 
-def _range(end: Size, dtype) -> paddle.Tensor:
-    return paddle.cast(paddle.arange(0, _scalar(end, "int64"), 1, dtype="int64"), dtype)
+def _range(end: Size) -> paddle.Tensor:
+    return paddle.cast(paddle.arange(0, _scalar(end, "int64"), 1, dtype="int64"), "float64")
+
+
+def _scalar(value: Size, dtype: str) -> paddle.Tensor:
+    if isinstance(value, int):
+        return paddle.full([], value, dtype)
+    return paddle.cast(value, dtype)

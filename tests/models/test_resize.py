@@ -59,3 +59,41 @@ def test_dynamic_graph_of_unknown_size(tmp_path):
             x, size=[size[0] // 2, size[1] // 2], mode="bilinear", align_corners=size[0] % 2 == 1
         )
         np.testing.assert_allclose(loaded(x).numpy(), expected.numpy(), atol=1e-6)
+
+
+class _ConvolvedResize(paddle.nn.Layer):
+    def __init__(self, align_corners):
+        super().__init__()
+        self.before = paddle.nn.Conv2D(3, 8, 3, padding=1)
+        self.after = paddle.nn.Conv2D(8, 4, 1)
+        self.align_corners = align_corners
+
+    def forward(self, x):
+        height, width = spatial_size(x)
+        return self.after(resize(self.before(x), (height // 2 + 1, width // 2 + 1), self.align_corners))
+
+
+@pytest.mark.parametrize("onednn", [False, True])
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_paddle_inference_agrees(tmp_path, onednn, align_corners):
+    """The framework's own resize fails this with oneDNN: wrong under align_corners on 3.2.2, an exception on 3.3.1."""
+    from paddle import inference
+
+    layer = _ConvolvedResize(align_corners)
+    inputs = [np.random.default_rng(0).standard_normal((2, 3, *size)).astype("float32") for size in ((16, 24), (17, 23))]
+    expected = [layer(paddle.to_tensor(x)).numpy() for x in inputs]
+    graph = paddle.jit.to_static(layer, input_spec=[InputSpec([None, 3, None, None])], full_graph=True)
+    paddle.jit.save(graph, str(tmp_path / "model"))
+    (program,) = [path for path in tmp_path.iterdir() if path.suffix in (".json", ".pdmodel")]
+    config = inference.Config(str(program), str(tmp_path / "model.pdiparams"))
+    config.disable_gpu()
+    config.disable_glog_info()
+    (config.enable_mkldnn if onednn else config.disable_mkldnn)()
+    predictor = inference.create_predictor(config)
+    handle = predictor.get_input_handle(predictor.get_input_names()[0])
+    for x, y in zip(inputs, expected):
+        handle.reshape(x.shape)
+        handle.copy_from_cpu(x)
+        predictor.run()
+        actual = predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+        np.testing.assert_allclose(actual, y, atol=1e-4)
