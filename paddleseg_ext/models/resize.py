@@ -35,11 +35,11 @@ def resize(x: paddle.Tensor, size: Sequence[Size], align_corners: Union[bool, pa
     """
     if all(isinstance(side, int) for side in size) and tuple(size) == tuple(x.shape[2:]):
         return x
-    if paddle.in_dynamic_mode() and (align_corners or 1 not in size):
-        return F.interpolate(x, size=list(size), mode="bilinear", align_corners=align_corners)
-    n, c, height, width = sizes(x)
     if isinstance(align_corners, bool):
+        if paddle.in_dynamic_mode() and (align_corners or 1 not in size):
+            return F.interpolate(x, size=list(size), mode="bilinear", align_corners=align_corners)
         align_corners = paddle.full([], align_corners, "bool")
+    n, c, height, width = sizes(x)
     rows = _interpolation_matrix(size[0], height, align_corners, x.dtype)
     columns = _interpolation_matrix(size[1], width, align_corners, x.dtype)
     # Two-dimensional products only: oneDNN in Paddle Inference reads a broadcast operand in the wrong layout.

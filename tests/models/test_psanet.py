@@ -7,8 +7,8 @@ from paddleseg.models.backbones import ResNet50_vd
 
 from paddleseg_ext.backbones import ResNet18_v1c
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.models.layouts import PSANET
 from paddleseg_ext.models import PSANet
+from paddleseg_ext.models.layouts import PSANET
 
 SMALL = {"num_classes": 4, "feats_channels": 16, "aux_channels": 8}
 

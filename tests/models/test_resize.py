@@ -80,7 +80,8 @@ def test_paddle_inference_agrees(tmp_path, onednn, align_corners):
     from paddle import inference
 
     layer = _ConvolvedResize(align_corners)
-    inputs = [np.random.default_rng(0).standard_normal((2, 3, *size)).astype("float32") for size in ((16, 24), (17, 23))]
+    random = np.random.default_rng(0)
+    inputs = [random.standard_normal((2, 3, *size)).astype("float32") for size in ((16, 24), (17, 23))]
     expected = [layer(paddle.to_tensor(x)).numpy() for x in inputs]
     graph = paddle.jit.to_static(layer, input_spec=[InputSpec([None, 3, None, None])], full_graph=True)
     paddle.jit.save(graph, str(tmp_path / "model"))
