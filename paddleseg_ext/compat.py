@@ -18,7 +18,18 @@ from typing import Callable
 import numpy as np
 import paddle
 from paddleseg import core
-from paddleseg.models.losses import cross_entropy_loss
+from paddleseg.models import dnlnet, emanet, isanet, knet
+from paddleseg.models.losses import (
+    binary_cross_entropy_loss,
+    cross_entropy_loss,
+    decoupledsegnet_relax_boundary_loss,
+    dice_loss,
+    gscnn_dual_task_loss,
+    ohem_cross_entropy_loss,
+    ohem_edge_attention_loss,
+    point_cross_entropy_loss,
+    rmi_loss,
+)
 from paddleseg.transforms import transforms
 from paddleseg.utils import metrics
 
@@ -72,6 +83,90 @@ def cross_entropy_type_promotion() -> None:
         ("F.one_hot(label * mask, ", "F.one_hot(label * mask.astype(label.dtype), "),
         ("coef = paddle.ones_like(label)", "coef = paddle.ones_like(mask)"),
     )
+
+
+def ohem_type_promotion() -> None:
+    """Both OHEM losses add an int64 mask to float32 probabilities.
+
+    Shows on: 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
+    """
+    for loss in (ohem_cross_entropy_loss.OhemCrossEntropyLoss, ohem_edge_attention_loss.OhemEdgeAttentionLoss):
+        _amend(loss.forward, ("prob + (1 - valid_mask)", "prob + (1 - valid_mask).astype(prob.dtype)"))
+
+
+def dual_task_type_promotion() -> None:
+    """``DualTaskLoss``, of GSCNN, multiplies logits, labels and loss by a boolean mask.
+
+    Shows on: 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
+    """
+    _amend(
+        gscnn_dual_task_loss.DualTaskLoss.forward,
+        ("logit = logit * mask", "logit = logit * mask.astype(logit.dtype)"),
+        ("labels = labels * mask", "labels = labels * mask.astype(labels.dtype)"),
+        ("loss = loss * mask", "loss = loss * mask.astype(loss.dtype)"),
+    )
+
+
+def relax_boundary_type_promotion() -> None:
+    """``RelaxBoundaryLoss``, of DecoupledSegNet, multiplies int64 one-hot labels by float32 probabilities.
+
+    Shows on: 2.6.2 (integer products, so the gradient is zero), 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
+    """
+    _amend(
+        decoupledsegnet_relax_boundary_loss.RelaxBoundaryLoss.relax_onehot,
+        ("(onehot > 0).astype('int64')", "(onehot > 0).astype('float32')"),
+    )
+
+
+def rmi_type_promotion() -> None:
+    """``RMILoss`` multiplies labels and probabilities by a boolean mask.
+
+    Shows on: 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
+    """
+    _amend(
+        rmi_loss.RMILoss.forward_sigmoid,
+        ("label_mask_3D = labels_4D != self.ignore_index",
+         "label_mask_3D = (labels_4D != self.ignore_index).astype('float32')"),
+    )  # fmt: skip
+
+
+def point_loss_type_promotion() -> None:
+    """``PointCrossEntropyLoss``, of PointRend, multiplies a float32 mask by int64 ones, and its loss by an int64 index.
+
+    Shows on: 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
+    """
+    _amend(
+        point_cross_entropy_loss.PointCrossEntropyLoss.forward,
+        ("else:\n        coef = paddle.ones_like(label)", "else:\n        coef = paddle.ones_like(mask)"),
+        ("loss * _one_hot_weight.argmax(-1)", "loss * _one_hot_weight.argmax(-1).astype(loss.dtype)"),
+    )
+
+
+def binary_loss_positive_weight() -> None:
+    """``BCELoss`` hands its weight of the positive class to a Paddle function that computes another number from it.
+
+    With hard labels, which this loss has, a positive pixel's weight simply multiplies its loss.
+
+    Shows on: 2.6.2 (wrong loss). Pinned by: tests/compat.
+    """
+    _amend(
+        binary_cross_entropy_loss.BCELoss.forward,
+        (",\n        pos_weight=pos_weight)", ")"),
+        ("loss = loss * mask", "loss = loss * mask * (1 if pos_weight is None else label * (pos_weight - 1) + 1)"),
+    )
+
+
+def dice_loss_keeps_labels() -> None:
+    """``DiceLoss`` writes class 0 over the ignored pixels of the labels it is given, so that every loss computed after
+    it, in ``MixedLoss`` for one, learns from them.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (wrong labels). Pinned by: tests/compat.
+    """
+    _amend(
+        dice_loss.DiceLoss.forward,
+        ("labels[labels == self.ignore_index] = 0",
+         "labels = paddle.where(labels == self.ignore_index, paddle.zeros_like(labels), labels)"),
+    )  # fmt: skip
 
 
 def zero_dimensional_loss() -> None:
@@ -183,9 +278,42 @@ def category_ratio_crop() -> None:
 
 # Models ----------------------------------------------------------------------------------------------------------
 
+
+def auxiliary_head_width() -> None:
+    """The auxiliary heads of ISANet, DNLNet, EMANet and KNet take 1024 channels, whatever the backbone gives.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (ValueError with ResNet18_vd). Pinned by: tests/compat.
+    """
+    for head in (isanet.ISAHead, dnlnet.DNLHead, emanet.EMAHead):
+        _amend(head.__init__, ("in_channels=1024,", "in_channels=in_channels[-2],"))
+    _amend(knet.KNet.__init__, ("1024, 256, num_classes", "backbone.feat_channels[2], 256, num_classes"))
+
+
+def isanet_padding() -> None:
+    """ISANet joins the four widths of its padding, which are 0-D now, by ``concat``.
+
+    Shows on: 2.6.2 (ValueError unless the feature map is divisible by the down factor), 3.2.2, 3.3.1 (on export).
+    Pinned by: tests/compat.
+    """
+    _amend(
+        isanet.ISAHead.forward,
+        ("padding = paddle.concat(", "padding = paddle.stack("),
+        ("F.pad(x, padding)", "F.pad(x, padding.flatten())"),  # dygraph of 3.x makes each width a 1-D tensor
+    )
+
+
 REPAIRS = (
     cross_entropy_type_promotion,
+    ohem_type_promotion,
+    dual_task_type_promotion,
+    relax_boundary_type_promotion,
+    rmi_type_promotion,
+    point_loss_type_promotion,
+    binary_loss_positive_weight,
+    dice_loss_keeps_labels,
     zero_dimensional_loss,
     area_in_one_pass,
     category_ratio_crop,
+    auxiliary_head_width,
+    isanet_padding,
 )
