@@ -29,7 +29,9 @@ class QuickstartScenes(Dataset):
     CLASS_NAMES = CLASS_NAMES
     PALETTE = PALETTE
 
-    def __init__(self, transforms: list, dataset_root: str, mode: str = "train", edge: bool = False):
+    def __init__(
+        self, transforms: list, dataset_root: str = "data/quickstart", mode: str = "train", edge: bool = False
+    ):
         mode = mode.lower()
         if mode not in ("train", "val"):
             raise UserError(f"QuickstartScenes has the modes train and val, not '{mode}'.")

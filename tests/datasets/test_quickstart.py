@@ -173,6 +173,9 @@ def test_data_set_is_registered_and_reads(scenes):
 def test_missing_data_set_names_the_command(tmp_path):
     with pytest.raises(UserError, match=r"python -m paddleseg_ext.datasets.quickstart --output .*nowhere"):
         QuickstartScenes([], str(tmp_path / "nowhere"), "val")
+    config = load_config(str(CONFIG), opts=[f"train_dataset.dataset_root={tmp_path / 'nowhere'}"])
+    with pytest.raises(UserError, match=r"python -m paddleseg_ext.datasets.quickstart --output .*nowhere"):
+        Builder(config).build("train_dataset")
 
 
 def test_unknown_mode(scenes):
