@@ -18,7 +18,20 @@ from typing import Callable
 import numpy as np
 import paddle
 from paddleseg import core
-from paddleseg.models import dnlnet, emanet, isanet, knet
+from paddleseg.models import (
+    decoupled_segnet,
+    dnlnet,
+    emanet,
+    espnetv1,
+    isanet,
+    knet,
+    layers,
+    pointrend,
+    sfnet,
+    upernet_cae,
+)
+from paddleseg.models.backbones import cae, vision_transformer, vit_adapter
+from paddleseg.models.layers import vit_adapter_layers
 from paddleseg.models.losses import (
     binary_cross_entropy_loss,
     cross_entropy_loss,
@@ -49,21 +62,21 @@ def original_train() -> Callable:
 
 
 def _amend(function: FunctionType, *changes: tuple[str, str]) -> None:
-    """Replace expressions in ``function``, in place: each change is (text that occurs once, text to put there).
+    """Replace expressions in ``function``, in place: each change is (text of its source, text to put there).
 
     Globals, defaults, closure (so ``super()`` works) and identity stay, and the new source can be read back, which
-    ``paddle.jit.to_static`` needs. A function in which any of the texts is not found once is left alone; that is
-    also what makes a second call harmless.
+    ``paddle.jit.to_static`` needs. A function in which any of the texts is missing is left alone, and so is one
+    amended before.
     """
+    filename = f"<paddleseg_ext.compat: {function.__module__}.{function.__qualname__}>"
     source = textwrap.dedent(inspect.getsource(function))
-    if any(source.count(wrong) != 1 for wrong, _ in changes):
+    if function.__code__.co_filename == filename or not all(wrong in source for wrong, _ in changes):
         return
     for wrong, right in changes:
         source = source.replace(wrong, right)
     # The function's free variables become parameters of one around it, so that its code refers to them as cells.
     free = function.__code__.co_freevars
     source = f"def around({', '.join(free)}):\n{textwrap.indent(source, '    ')}\n    return {function.__name__}\n"
-    filename = f"<paddleseg_ext.compat: {function.__module__}.{function.__qualname__}>"
     scope: dict = {}
     exec(compile(source, filename, "exec"), function.__globals__, scope)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
@@ -302,6 +315,59 @@ def isanet_padding() -> None:
     )
 
 
+def flow_type_promotion() -> None:
+    """SFNet and DecoupledSegNet divide a float32 flow field by the int64 size of the map.
+
+    Shows on: 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
+    """
+    for module in (sfnet.AlignedModule, decoupled_segnet.SqueezeBodyEdge):
+        _amend(module.flow_warp, ("reshape([1, 1, 1, -1])", "reshape([1, 1, 1, -1]).astype(flow.dtype)"))
+
+
+def point_count() -> None:
+    """PointRend joins two 0-D counts, of two integer types, by ``concat`` to find the smaller one.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (ValueError on evaluation and export). Pinned by: tests/compat.
+    """
+    _amend(
+        pointrend.PointHead.get_points_test,
+        ("paddle.min(paddle.concat([height * width, num_points]))",
+         "paddle.minimum(height * width, num_points.astype(height.dtype))"),
+    )  # fmt: skip
+
+
+def backbone_without_weights() -> None:
+    """``VisionTransformer`` and ``CAE`` look for a weight file even when ``pretrained`` is null, their default.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
+    """
+    line = "model_path = self.pretrained\n"
+    for backbone in (vision_transformer.VisionTransformer, cae.CAE):
+        _amend(backbone.init_weight, (line, line + "    if model_path is None:\n        return\n"))
+
+
+def sync_batch_norm_on_cpu() -> None:
+    """ViTAdapter and UPerNetCAE build ``nn.SyncBatchNorm``, which has no CPU kernel, where the other models ask
+    ``layers.SyncBatchNorm`` for what the device can do.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (RuntimeError). Pinned by: tests/compat.
+    """
+    for module in (vit_adapter, vit_adapter_layers):
+        module.SyncBatchNorm = layers.SyncBatchNorm
+    plain = ("nn.SyncBatchNorm(", "SyncBatchNorm(")
+    _amend(vit_adapter.ViTAdapter.__init__, plain)
+    _amend(vit_adapter_layers.SpatialPriorModule.__init__, plain)
+    _amend(upernet_cae.UPerNetCAE._init_fpn, ("nn.SyncBatchNorm(", "layers.SyncBatchNorm("))
+
+
+def espnet_classes() -> None:
+    """ESPNetV1's last convolution expects the number of channels that 19 classes happen to give.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (ValueError with any other number). Pinned by: tests/compat.
+    """
+    _amend(espnetv1.ESPNetV1.__init__, ("16 + in_channels + num_classes", "2 * num_classes"))
+
+
 REPAIRS = (
     cross_entropy_type_promotion,
     ohem_type_promotion,
@@ -316,4 +382,9 @@ REPAIRS = (
     category_ratio_crop,
     auxiliary_head_width,
     isanet_padding,
+    flow_type_promotion,
+    point_count,
+    backbone_without_weights,
+    sync_batch_norm_on_cpu,
+    espnet_classes,
 )
