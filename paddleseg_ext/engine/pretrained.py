@@ -7,9 +7,9 @@ fetched twice. A file is there whole or not at all.
 import shutil
 import tarfile
 import tempfile
-import urllib.error
 import urllib.request
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 from typing import Optional
 from urllib.parse import unquote, urlparse
@@ -80,7 +80,7 @@ def _fetch(url: str, path: Path, key: str) -> None:
                 expected = answer.headers.get("Content-Length")
             if expected is not None and download.stat().st_size != int(expected):
                 raise OSError(f"only {download.stat().st_size} of {expected} bytes came")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise UserError(
                 f"{key}: could not fetch {url} ({reason}); put its {path.name} at {path}, "
@@ -93,23 +93,23 @@ def _fetch(url: str, path: Path, key: str) -> None:
 
 def _unpack(download: Path, into: Path, url: str, path: Path, key: str) -> Path:
     """The weight file inside a fetched archive, or the fetched file itself."""
-    if tarfile.is_tarfile(download) or (zipfile.is_zipfile(download) and download.name.endswith(ARCHIVES)):
-        # Only files called like the one wanted are written, under a name of ours.
-        into.mkdir()
-        target = into / path.name
-        if tarfile.is_tarfile(download):
-            with tarfile.open(download) as archive:
-                for member in archive:
-                    if member.isfile() and Path(member.name).name == path.name:
-                        with archive.extractfile(member) as source, open(target, "wb") as file:
-                            shutil.copyfileobj(source, file)
-                        return target
-        else:
-            with zipfile.ZipFile(download) as archive:
-                for name in archive.namelist():
-                    if Path(name).name == path.name:
-                        with archive.open(name) as source, open(target, "wb") as file:
-                            shutil.copyfileobj(source, file)
-                        return target
-        raise UserError(f"{key}: {url} holds no {path.name}; correct {key}, or put the file at {path}.")
-    return download
+    if not download.name.endswith(ARCHIVES):
+        return download
+    # Only the file that is wanted is written, under a name of ours, wherever the archive would put it.
+    into.mkdir()
+    target = into / path.name
+    if tarfile.is_tarfile(download):
+        with tarfile.open(download) as archive:
+            for member in archive:
+                if member.isfile() and Path(member.name).name == path.name:
+                    with archive.extractfile(member) as source, open(target, "wb") as file:
+                        shutil.copyfileobj(source, file)
+                    return target
+    elif zipfile.is_zipfile(download):
+        with zipfile.ZipFile(download) as archive:
+            for name in archive.namelist():
+                if Path(name).name == path.name:
+                    with archive.open(name) as source, open(target, "wb") as file:
+                        shutil.copyfileobj(source, file)
+                    return target
+    raise UserError(f"{key}: {url} holds no {path.name}; correct {key}, or put the file at {path}.")
