@@ -24,24 +24,33 @@ _interpolate = F.interpolate
 _signature = inspect.signature(_interpolate)
 
 
+class _Resize(paddle.nn.Layer):
+    def __init__(self, align_corners: bool) -> None:
+        super().__init__()
+        self.align_corners = align_corners
+        # Behind a convolution, as in a network; and without a parameter Paddle 2.6 would write no file of them.
+        one = paddle.nn.initializer.Constant(1.0)
+        self.convolution = paddle.nn.Conv2D(1, 1, 1, weight_attr=paddle.ParamAttr(initializer=one))
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        return _interpolate(self.convolution(x), size=[5, 5], mode="bilinear", align_corners=self.align_corners)
+
+
 @functools.cache
 def onednn_resizes_right(align_corners: bool) -> bool:
     """Whether the installed Paddle is right about a bilinear resize under oneDNN; tried once on a graph of one."""
-
-    class Resize(paddle.nn.Layer):
-        def forward(self, x):
-            return _interpolate(x, size=[5, 5], mode="bilinear", align_corners=align_corners)
-
+    graph = _Resize(align_corners)
+    x = np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3)
+    expected = graph(paddle.to_tensor(x)).numpy()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model")
         spec = [paddle.static.InputSpec([1, 1, 2, 3], "float32")]
-        paddle.jit.save(paddle.jit.to_static(Resize(), input_spec=spec, full_graph=True), path)
+        paddle.jit.save(paddle.jit.to_static(graph, input_spec=spec, full_graph=True), path)
         model = next(file for file in Path(folder).iterdir() if file.suffix in (".json", ".pdmodel"))
         config = inference.Config(str(model), path + ".pdiparams")
         config.disable_gpu()
         config.disable_glog_info()
         config.enable_mkldnn()
-        x = np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3)
         try:
             predictor = inference.create_predictor(config)
             predictor.get_input_handle(predictor.get_input_names()[0]).copy_from_cpu(x)
@@ -49,7 +58,7 @@ def onednn_resizes_right(align_corners: bool) -> bool:
             resized = predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
         except Exception:
             return False
-    return bool(np.allclose(resized, Resize()(paddle.to_tensor(x)).numpy(), atol=1e-4))
+    return bool(np.allclose(resized, expected, atol=1e-4))
 
 
 @contextlib.contextmanager

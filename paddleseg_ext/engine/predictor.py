@@ -6,7 +6,7 @@ the model itself.
 """
 
 import os
-from typing import Optional
+from typing import Any, Optional
 
 import cv2
 import numpy as np
@@ -33,6 +33,7 @@ class Predictor:
         device_id: Which card.
         onednn: Whether the CPU computes with oneDNN.
         cpu_threads: None: all cores this process may use.
+        verbose: Whether Paddle Inference logs what it does.
 
     Raises:
         UserError: The model needs an operator that cannot be had, or its files are damaged.
@@ -45,10 +46,12 @@ class Predictor:
         device_id: int = 0,
         onednn: bool = False,
         cpu_threads: Optional[int] = None,
+        verbose: bool = False,
     ) -> None:
         register_custom_ops(deploy)
         config = inference.Config(str(deploy.folder / deploy.model), str(deploy.folder / deploy.params))
-        config.disable_glog_info()
+        if not verbose:
+            config.disable_glog_info()
         if device == "gpu":
             config.enable_use_gpu(256, device_id)
         else:
@@ -78,25 +81,20 @@ class Predictor:
         return self._predictor.get_output_handle(self._predictor.get_output_names()[0]).copy_to_cpu()
 
 
-def open_predictor(
-    deploy: Deploy,
-    device: str = "cpu",
-    device_id: int = 0,
-    onednn: Optional[bool] = None,
-    cpu_threads: Optional[int] = None,
-) -> Predictor:
+def open_predictor(deploy: Deploy, onednn: Optional[bool] = None, device: str = "cpu", **settings: Any) -> Predictor:
     """Load an exported model, on a CPU with oneDNN if that proves right.
 
     Args:
         onednn: True and False decide; None tries the model on a small picture with oneDNN and without, and leaves it
             out, with a log line, when it raises or gives other numbers.
+        device, settings: See ``Predictor``.
     """
     if device != "cpu" or onednn is not None:
-        return Predictor(deploy, device, device_id, bool(onednn), cpu_threads)
-    plain = Predictor(deploy, onednn=False, cpu_threads=cpu_threads)
+        return Predictor(deploy, device, onednn=bool(onednn), **settings)
+    plain = Predictor(deploy, onednn=False, **settings)
     batch = sample_input(deploy.input_shape, _PROBE_SIDE)
     try:
-        fast = Predictor(deploy, onednn=True, cpu_threads=cpu_threads)
+        fast = Predictor(deploy, onednn=True, **settings)
         answer = fast(batch)
     except Exception as error:
         logger.info(f"oneDNN is off: Paddle {paddle.__version__} cannot run this model with it ({_last_line(error)}).")

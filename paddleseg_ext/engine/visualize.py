@@ -75,8 +75,10 @@ def overlay(
     return np.where((labels < num_classes)[..., None], mixed, image)
 
 
-def with_legend(picture: np.ndarray, labels: np.ndarray, colours: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """The picture with the names and colours of the classes in ``labels``, largest share first.
+def with_legend(
+    picture: np.ndarray, labels: np.ndarray, colours: np.ndarray, names: Sequence[str], shares: bool = True
+) -> np.ndarray:
+    """The picture with the names and colours of the classes in ``labels``, largest first, and their shares of it.
 
     The legend stands beside an upright picture and below a wide one, so that neither grows into a strip.
     """
@@ -84,14 +86,14 @@ def with_legend(picture: np.ndarray, labels: np.ndarray, colours: np.ndarray, na
     present = [int(index) for index in np.argsort(-counts, kind="stable") if counts[index]]
     if not present:
         return picture
-    total = labels.size
-    entries = [(f"{names[index]} {_percent(counts[index] / total)}", colours[index]) for index in present]
+    share = [f" {_percent(counts[index] / labels.size)}" if shares else "" for index in present]
+    entries = [(names[index] + text, colours[index]) for index, text in zip(present, share)]
     width = _SWATCH + 3 * _MARGIN + max(_text_width(text) for text, _ in entries)
     high, wide = picture.shape[:2]
     if wide > high:
-        columns = max(1, wide // width)
+        columns = min(len(entries), max(1, round(wide / width)))
         rows = -(-len(entries) // columns)
-        panel = _draw_entries(entries, rows, width, max(wide, width), rows * _LINE + _MARGIN)
+        panel = _draw_entries(entries, rows, width, max(wide, columns * width), rows * _LINE + _MARGIN)
         return np.vstack([_pad(picture, high, panel.shape[1]), panel])
     rows = min(len(entries), max(1, (high - _MARGIN) // _LINE))
     columns = -(-len(entries) // rows)
@@ -118,7 +120,7 @@ def side_by_side(
     label, prediction = label.astype(np.uint8), prediction.astype(np.uint8)
     gap = np.full((image.shape[0], 4, 3), _PAPER, dtype=np.uint8)
     row = np.hstack([image, gap, paint(label, colours), gap, paint(prediction, colours)])
-    return with_legend(row, np.hstack([label, prediction]), colours, names)
+    return with_legend(row, np.hstack([label, prediction]), colours, names, shares=False)
 
 
 def _percent(share: float) -> str:

@@ -1,0 +1,107 @@
+"""A thin PSANet, the YAML that describes it, and a few pictures."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import paddle
+import pytest
+import yaml
+
+from paddleseg_ext.engine.build import Builder
+from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.engine.predictor import sample_input
+from paddleseg_ext.ops import backend, library
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def small_config(layout: str = "psanet_paddle") -> dict:
+    """The content of a YAML: PSANet with five classes on a thin ResNet-18."""
+    dataset = {"type": "Dataset", "dataset_root": ".", "num_classes": 5}
+    return {
+        "batch_size": 2,
+        "iters": 6,
+        "train_dataset": {**dataset, "train_path": "train.txt", "mode": "train", "transforms": [{"type": "Normalize"}]},
+        "val_dataset": {**dataset, "val_path": "val.txt", "mode": "val", "transforms": [{"type": "Normalize"}]},
+        "optimizer": {"type": "SGD"},
+        "lr_scheduler": {"type": "PolynomialDecay", "learning_rate": 0.01},
+        "loss": {"types": [{"type": "CrossEntropyLoss"}], "coef": [1, 0.4]},
+        "model": {
+            "type": "PSANet",
+            "layout": layout,
+            "backbone": {"type": "ResNet18_v1c", "output_stride": 8, "base_channels": 8},
+            "mask_size": [9, 11],
+            "feats_channels": 16,
+        },
+    }
+
+
+def settle(model: paddle.nn.Layer, size: tuple = (97, 129)) -> None:
+    """Give the batch norms the statistics of one batch, so that logits are of order 1 as in a trained model."""
+    paddle.seed(0)
+    norms = [layer for layer in model.sublayers() if isinstance(layer, paddle.nn.BatchNorm2D)]
+    for norm in norms:
+        norm._momentum = 0.0
+    model.train()
+    with paddle.no_grad():
+        model(paddle.to_tensor(sample_input((-1, 3, -1, -1), size, batch=2)))
+    model.eval()
+
+
+@pytest.fixture
+def use_backend(monkeypatch: pytest.MonkeyPatch):
+    """Select a backend of the operator for one test."""
+
+    def use(name: str) -> None:
+        if name == "compiled" and library.load() is None:
+            pytest.skip(f"no compiled operator: {library.why_not()}")
+        monkeypatch.setenv(backend.VARIABLE, name)
+        backend.selected_backend.cache_clear()
+
+    yield use
+    backend.selected_backend.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``config.yml``, ``model.pdparams`` of settled weights, and ``photos/`` of three sizes."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "config.yml").write_text(yaml.safe_dump(small_config()))
+    paddle.seed(1)
+    model = Builder(load_config(folder / "config.yml"), pretrained=False).build("model")
+    settle(model)
+    paddle.save(model.state_dict(), str(folder / "model.pdparams"))
+    rng = np.random.RandomState(3)
+    for name, size in (("a.png", (64, 96)), ("b.jpg", (64, 96)), ("deep/er/c.bmp", (65, 49))):
+        path = folder / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        coarse = rng.randint(0, 256, (6, 7, 3)).astype(np.uint8)
+        cv2.imwrite(str(path), cv2.resize(coarse, size[::-1], interpolation=cv2.INTER_CUBIC))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def exported(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's model, exported with labels as its output."""
+    import export
+
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    export.main(["--config", str(project / "config.yml"), "--model_path", str(project), "--save_dir", str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def infer() -> ModuleType:
+    """``deploy/python/infer.py`` as a module."""
+    spec = importlib.util.spec_from_file_location("deploy_python_infer", ROOT / "deploy" / "python" / "infer.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def files_below(folder: Path) -> dict:
+    """{relative name: bytes} of every file."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -1,0 +1,249 @@
+"""predict.py, export.py and deploy/python/infer.py as a user runs them."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import paddle
+import pytest
+import yaml
+
+import export
+import predict
+from paddleseg_ext.engine import cli, predictor
+from paddleseg_ext.engine.deploy_yaml import read_deploy
+from tests.engine_deploy.conftest import ROOT, files_below, small_config
+
+NAMES = ("a", "b", "deep/er/c")
+
+
+def predict_words(project, save_dir, *more):
+    weights = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
+    return [*weights, "--image_path", str(project / "photos"), "--save_dir", str(save_dir), "--device", "cpu", *more]
+
+
+def infer_words(exported, project, save_dir, *more):
+    config = str(exported / "deploy.yaml")
+    return ["--config", config, "--image_path", str(project / "photos"), "--save_dir", str(save_dir), *more]
+
+
+def test_predict_and_infer_write_the_same_files(project, exported, infer, tmp_path):
+    assert cli.run(predict.main, predict_words(project, tmp_path / "predict")) == 0
+    words = infer_words(exported, project, tmp_path / "infer", "--enable_mkldnn", "False", "--batch_size", "2")
+    assert cli.run(infer.main, words) == 0
+    written = files_below(tmp_path / "predict")
+    folders = ("label", "pseudo_color_prediction", "added_prediction")
+    assert sorted(written) == sorted(f"{folder}/{name}.png" for folder in folders for name in NAMES)
+    assert files_below(tmp_path / "infer") == written
+    labels = [cv2.imread(str(tmp_path / "predict/label" / f"{name}.png"), cv2.IMREAD_UNCHANGED) for name in NAMES]
+    assert [label.shape for label in labels] == [(64, 96), (64, 96), (65, 49)]
+    # A model that says the same everywhere would prove nothing.
+    assert len(np.unique(labels[0])) > 1
+
+
+def test_infer_in_a_process_of_its_own_registers_the_operator(project, exported, tmp_path):
+    assert read_deploy(exported).custom_ops == ("psamask",)
+    words = infer_words(exported, project, tmp_path / "infer", "--benchmark", "--model_name", "thin", "--save_log_path")
+    command = [sys.executable, "deploy/python/infer.py", *words, str(tmp_path / "table.txt")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "oneDNN is o" in done.stdout + done.stderr
+    table = (tmp_path / "table.txt").read_text()
+    assert table in done.stdout
+    assert table.splitlines()[0].split()[:2] == ["model", "images"]
+    assert table.splitlines()[1].split()[:2] == ["thin", "3"]
+    assert len(files_below(tmp_path / "infer")) == 9
+
+
+def test_infer_says_which_operator_is_missing(project, exported, tmp_path):
+    code = (
+        "import runpy, sys; import paddleseg_ext; from paddleseg_ext.ops import library\n"
+        "library.load = lambda: None; library.why_not = lambda: 'No compiler was found.'\n"
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    words = infer_words(exported, project, tmp_path / "infer")
+    command = [sys.executable, "-c", code, "deploy/python/infer.py", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "needs the compiled operator psamask, and there is none: No compiler was found." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_predict_with_flips_scales_and_windows(project, tmp_path):
+    augmented = predict_words(project, tmp_path / "aug", "--aug_pred", "--scales", "0.75", "1", "--flip_horizontal")
+    assert cli.run(predict.main, augmented) == 0
+    window = "--is_slide --crop_size 48 40 --stride 32 24 --custom_color 9 9 9".split()
+    slid = predict_words(project, tmp_path / "slide", *window)
+    assert cli.run(predict.main, slid) == 0
+    assert len(files_below(tmp_path / "aug")) == len(files_below(tmp_path / "slide")) == 9
+
+
+def test_infer_undoes_a_resize_as_predict_does(project, infer, tmp_path):
+    config = small_config()
+    config["val_dataset"]["transforms"] = [{"type": "Resize", "target_size": [80, 56]}, {"type": "Normalize"}]
+    (project / "resize.yml").write_text(yaml.safe_dump(config))
+    words = ["--config", str(project / "resize.yml"), "--model_path", str(project / "model.pdparams")]
+    assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e"), "--output_op", "none"]) == 0
+    photos = ["--image_path", str(project / "photos"), "--save_dir"]
+    assert cli.run(predict.main, [*words, *photos, str(tmp_path / "predict"), "--device", "cpu"]) == 0
+    words = ["--config", str(tmp_path / "e"), *photos, str(tmp_path / "infer"), "--enable_mkldnn", "False"]
+    assert cli.run(infer.main, [*words, "--batch_size", "3"]) == 0
+    assert files_below(tmp_path / "infer") == files_below(tmp_path / "predict")
+
+
+def test_a_fixed_input_is_filled_up_and_what_does_not_fit_is_named(project, infer, tmp_path, native_again, capfd):
+    words = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
+    shape = ["--input_shape", "2", "3", "64", "96", "--ops", "native"]
+    assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e"), *shape]) == 0
+    assert read_deploy(tmp_path / "e").custom_ops == ()
+    for name in ("a.png", "b.jpg"):
+        image = ["--image_path", str(project / "photos" / name), "--save_dir", str(tmp_path / "infer")]
+        assert cli.run(infer.main, ["--config", str(tmp_path / "e"), *image]) == 0
+    assert len(files_below(tmp_path / "infer")) == 6
+    image = ["--image_path", str(project / "photos/deep/er/c.bmp"), "--save_dir", str(tmp_path / "infer")]
+    assert cli.run(infer.main, ["--config", str(tmp_path / "e"), *image]) == 1
+    assert "3x65x49 (C, H, W) after the transforms and the model was exported for 3x64x96" in capfd.readouterr().err
+
+
+@pytest.fixture
+def native_again(monkeypatch):
+    """``--ops`` writes the environment; put it back."""
+    from paddleseg_ext.ops import backend
+
+    monkeypatch.setenv(backend.VARIABLE, "auto")
+    yield
+    backend.selected_backend.cache_clear()
+
+
+def test_onednn_that_differs_is_left_out(project, exported, monkeypatch, capfd):
+    class Wrong(predictor.Predictor):
+        def __init__(self, deploy, *arguments, onednn=False, **settings):
+            super().__init__(deploy, *arguments, onednn=False, **settings)
+            self.wrong = onednn
+
+        def __call__(self, batch):
+            return super().__call__(batch[..., ::-1] if self.wrong else batch)
+
+    monkeypatch.setattr(predictor, "Predictor", Wrong)
+    chosen = predictor.open_predictor(read_deploy(exported))
+    assert not chosen.wrong
+    assert "oneDNN is off: " in "".join(capfd.readouterr())
+
+
+def test_onednn_that_raises_is_left_out(project, exported, monkeypatch, capfd):
+    class Raising(predictor.Predictor):
+        def __init__(self, deploy, *arguments, onednn=False, **settings):
+            if onednn:
+                raise RuntimeError("\n---\nError Message Summary:\n(Unimplemented) not this one.\n (at x.cc:1)")
+            super().__init__(deploy, *arguments, onednn=False, **settings)
+
+    monkeypatch.setattr(predictor, "Predictor", Raising)
+    assert predictor.open_predictor(read_deploy(exported))(np.zeros((1, 3, 64, 64), "float32")).shape == (1, 64, 64)
+    assert "cannot run this model with it ((Unimplemented) not this one.)" in "".join(capfd.readouterr())
+
+
+def damaged(exported, tmp_path, change):
+    shutil.copytree(exported, tmp_path / "model")
+    change(tmp_path / "model", read_deploy(exported))
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda folder, deploy: (folder / deploy.params).unlink(), "model.pdiparams is missing"),
+        (lambda folder, deploy: (folder / deploy.model).unlink(), " is missing, and "),
+        (lambda folder, deploy: (folder / deploy.params).write_bytes(b""), "model.pdiparams is empty"),
+        (lambda folder, deploy: (folder / "deploy.yaml").unlink(), "deploy.yaml does not exist"),
+        (lambda folder, deploy: (folder / "deploy.yaml").write_text("batch_size: 2"), "is no deploy.yaml"),
+        (lambda folder, deploy: (folder / "deploy.yaml").write_text("{"), "is no deploy.yaml"),
+    ],
+)
+def test_a_damaged_export_is_one_sentence(exported, project, infer, tmp_path, change, sentence, capfd):
+    folder = damaged(exported, tmp_path, change)
+    assert cli.run(infer.main, infer_words(folder, project, tmp_path / "infer")) == 1
+    message = capfd.readouterr().err
+    assert message.startswith("error: ")
+    assert sentence in message
+    assert message.count("\n") == 1
+    assert not (tmp_path / "infer").exists()
+
+
+BAD_PREDICT = {
+    "no image": (["--image_path", "{tmp}/none.png"], "does not exist"),
+    "empty list": (["--image_path", "{tmp}/empty.txt"], "is empty"),
+    "no image at all": (["--image_path", "{tmp}/empty"], "holds no"),
+    "window without size": (["--is_slide"], "--is_slide needs --crop_size"),
+    "half a colour": (["--custom_color", "1", "2"], "--custom_color"),
+    "no weights": (["--model_path", "{tmp}/none.pdparams"], "none.pdparams"),
+    "no configuration": (["--config", "{tmp}/none.yml"], "none.yml"),
+    "wrong flag": (["--image_pth", "x"], "did you mean --image_path?"),
+    "multi-label": (["--use_multilabel"], "one label per pixel"),
+    "card on a CPU": (["--device_id", "1"], "--device_id 1"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PREDICT)
+def test_bad_input_to_predict_is_one_sentence(case, project, tmp_path, capfd):
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "empty").mkdir()
+    more, sentence = BAD_PREDICT[case]
+    words = predict_words(project, tmp_path / "out", *(word.format(tmp=tmp_path) for word in more))
+    assert cli.run(predict.main, words) == 1
+    message = capfd.readouterr().err.splitlines()[-1]
+    assert message.startswith("error: ")
+    assert sentence in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_image_that_cannot_be_decoded_is_named(project, tmp_path, capfd):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    data = (project / "photos/a.png").read_bytes()
+    (photos / "half.png").write_bytes(data[:60])
+    words = predict_words(project, tmp_path / "out", "--image_path", str(photos))
+    assert cli.run(predict.main, words) == 1
+    assert "half.png cannot be read as an image" in capfd.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--input_shape", "1", "3", "64"], "--input_shape"),
+        (["--output_op", "labels"], "--output_op"),
+        (["--for_fd"], "FastDeploy"),
+        (["--model_path", "{tmp}/other.pdparams"], "another model"),
+        (["--save_dir", "{tmp}/other.pdparams"], "is a file"),
+    ],
+)
+def test_bad_input_to_export_is_one_sentence_and_harms_nothing(more, sentence, project, tmp_path, capfd):
+    paddle.save({"weight": paddle.ones([2])}, str(tmp_path / "other.pdparams"))
+    before = files_below(tmp_path)
+    words = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
+    words += ["--save_dir", str(tmp_path / "out"), *(word.format(tmp=tmp_path) for word in more)]
+    assert cli.run(export.main, words) == 1
+    message = capfd.readouterr().err.splitlines()[-1]
+    assert message.startswith("error: ")
+    assert sentence in message
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("script", ["predict.py", "export.py", "deploy/python/infer.py"])
+def test_help_explains_every_flag_of_paddleseg(script):
+    environment = {**os.environ, "COLUMNS": "200"}
+    command = [sys.executable, script, "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment)
+    assert done.returncode == 0
+    flags = {
+        "predict.py": "config model_path image_path save_dir device device_id aug_pred scales flip_horizontal "
+        "flip_vertical is_slide crop_size stride custom_color use_multilabel",
+        "export.py": "config model_path save_dir input_shape output_op for_fd",
+        "deploy/python/infer.py": "config image_path batch_size save_dir device use_trt precision min_subgraph_size "
+        "enable_auto_tune auto_tuned_shape_file enable_mkldnn cpu_threads benchmark print_detail model_name "
+        "save_log_path",
+    }
+    for flag in flags[script].split():
+        assert f"--{flag}" in done.stdout

@@ -1,0 +1,165 @@
+"""Exports against the live model, in Paddle Inference."""
+
+import numpy as np
+import paddle
+import pytest
+import yaml
+from paddleseg.models import PSPNet, ResNet18_vd
+
+from paddleseg_ext.backbones import ResNet18_v1c
+from paddleseg_ext.engine import export as exporting
+from paddleseg_ext.engine.deploy_yaml import read_deploy
+from paddleseg_ext.engine.export import LIMIT, compare, export
+from paddleseg_ext.engine.predictor import Predictor, sample_input
+from paddleseg_ext.engine.visualize import palette
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.models import PSANet
+from tests.engine_deploy.conftest import files_below, settle
+
+NAMES = ["a", "b", "c", "d", "e"]
+SIZES = ((97, 129), (128, 96), (65, 113))
+
+
+def thin_psanet(size=(97, 129), **arguments) -> PSANet:
+    paddle.seed(0)
+    backbone = ResNet18_v1c(output_stride=8, base_channels=8)
+    model = PSANet(5, backbone, **{"mask_size": (9, 11), "feats_channels": 16, **arguments})
+    settle(model, size)
+    return model
+
+
+def write(model, folder, **arguments):
+    return read_deploy(export(model, folder, [{"type": "Normalize"}], NAMES, palette(5), **arguments))
+
+
+def largest_difference(deploy, model, onednn: bool, sizes=SIZES) -> float:
+    predictor = Predictor(deploy, onednn=onednn)
+    worst = 0.0
+    for size in sizes:
+        batch = sample_input(deploy.input_shape, size)
+        with paddle.no_grad():
+            expected = model(paddle.to_tensor(batch))[0].numpy()
+        output = predictor(batch)
+        assert output.shape == expected.shape
+        worst = max(worst, float(np.abs(output - expected).max()))
+    return worst
+
+
+def favour_first_class(model, by: float) -> None:
+    bias = model.head.conv.bias
+    bias.set_value(bias + paddle.to_tensor([by, 0.0, 0.0, 0.0, 0.0]))
+
+
+@pytest.mark.parametrize("layout", ["psanet_paddle", "ssseg", "semseg"])
+@pytest.mark.parametrize("ops", ["native", "compiled"])
+def test_psanet_of_any_size_gives_the_live_logits_with_and_without_onednn(ops, layout, use_backend, tmp_path):
+    use_backend(ops)
+    model = thin_psanet(layout=layout)
+    deploy = write(model, tmp_path / "export", output_op="none")
+    assert deploy.custom_ops == (("psamask",) if ops == "compiled" else ())
+    assert deploy.input_shape == (-1, 3, -1, -1)
+    assert largest_difference(deploy, model, onednn=False) <= 1e-4
+    assert largest_difference(deploy, model, onednn=True) <= 1e-4
+
+
+@pytest.mark.parametrize("psa_type", ["collect", "distribute"])
+def test_one_branch_psanet_of_fixed_size(psa_type, tmp_path):
+    model = thin_psanet(psa_type=psa_type)
+    deploy = write(model, tmp_path / "export", output_op="none", input_shape=[1, 3, 64, 96])
+    assert deploy.input_shape == (1, 3, 64, 96)
+    for onednn in (False, True):
+        assert largest_difference(deploy, model, onednn, sizes=[(64, 96)]) <= 1e-4
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+def test_paddlesegs_own_model_runs_with_onednn(align_corners, tmp_path):
+    """Its bilinear resizes raise under oneDNN on Paddle 3.3, and 3.2 ignores their align_corners."""
+    paddle.seed(0)
+    model = PSPNet(5, ResNet18_vd(output_stride=8), pp_out_channels=16, align_corners=align_corners)
+    settle(model)
+    deploy = write(model, tmp_path / "export", output_op="none", input_shape=[-1, 3, 64, 96])
+    for onednn in (False, True):
+        assert largest_difference(deploy, model, onednn, sizes=[(64, 96)]) <= 1e-4
+
+
+def test_output_op_decides_what_comes_out(tmp_path):
+    model = thin_psanet()
+    batch = sample_input((-1, 3, -1, -1), (64, 80), batch=2)
+    with paddle.no_grad():
+        logits = model(paddle.to_tensor(batch))[0]
+    for output_op, expected in (
+        ("argmax", paddle.argmax(logits, axis=1).numpy()),
+        ("softmax", paddle.nn.functional.softmax(logits, axis=1).numpy()),
+    ):
+        deploy = write(model, tmp_path / output_op, output_op=output_op)
+        output = Predictor(deploy)(batch)
+        assert str(output.dtype) == deploy.output_dtype
+        assert output.shape == expected.shape
+        np.testing.assert_allclose(output, expected, atol=1e-4)
+
+
+def test_deploy_yaml_says_what_is_there(exported):
+    content = yaml.safe_load((exported / "deploy.yaml").read_text())["Deploy"]
+    assert sorted(path.name for path in exported.iterdir()) == sorted(
+        [content["model"], content["params"], "deploy.yaml"]
+    )
+    assert (content["output_op"], content["output_dtype"]) == ("argmax", "int32")
+    assert content["input_shape"] == [-1, 3, -1, -1]
+    assert content["transforms"] == [{"type": "Normalize"}]
+    deploy = read_deploy(exported / "deploy.yaml")
+    assert deploy.class_names == [f"class {index}" for index in range(5)]
+    np.testing.assert_array_equal(deploy.palette, palette(5))
+
+
+def test_an_export_that_differs_is_refused_and_harms_nothing(tmp_path, monkeypatch):
+    model = thin_psanet()
+    folder = tmp_path / "export"
+    write(model, folder, output_op="softmax")
+    (folder / "notes.txt").write_text("mine")
+    before = files_below(tmp_path)
+    paddle_save = paddle.jit.save
+
+    def save_and_change_the_live_model(*arguments, **keywords):
+        paddle_save(*arguments, **keywords)
+        favour_first_class(model, 0.01)
+
+    monkeypatch.setattr(exporting.paddle.jit, "save", save_and_change_the_live_model)
+    with pytest.raises(UserError, match=r"differs from the live one by .*; nothing was written"):
+        write(model, folder, output_op="softmax")
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("output_op", ["argmax", "softmax", "none"])
+def test_compare_sees_a_changed_weight(output_op, tmp_path):
+    model = thin_psanet()
+    deploy = write(model, tmp_path / "export", output_op=output_op)
+    assert compare(deploy, model) <= LIMIT
+    favour_first_class(model, 1.0)
+    with pytest.raises(UserError, match="differs"):
+        compare(deploy, model)
+
+
+def test_a_second_export_replaces_the_first_and_keeps_the_rest(tmp_path):
+    model = thin_psanet()
+    folder = tmp_path / "export"
+    write(model, folder, output_op="softmax")
+    (folder / "notes.txt").write_text("mine")
+    assert write(model, folder, output_op="none").output_op == "none"
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
+def test_compact_psanet_asks_for_its_size(tmp_path):
+    model = thin_psanet(layout="ssseg", compact=True, mask_size=(8, 8), shrink_factor=1, size=(64, 64))
+    deploy = write(model, tmp_path / "export", output_op="none", input_shape=[1, 3, 64, 64])
+    assert largest_difference(deploy, model, onednn=True, sizes=[(64, 64)]) <= 1e-4
+    with pytest.raises(UserError, match="mask_size"):
+        write(model, tmp_path / "open", output_op="none")
+    assert not (tmp_path / "open").exists()
+
+
+@pytest.mark.parametrize("shape", [[1, 3, 64], [1, 4, 64, 64], [1, 3, 0, 64]])
+def test_impossible_input_shape(shape, tmp_path):
+    with pytest.raises(UserError, match="--input_shape"):
+        write(thin_psanet(), tmp_path / "export", input_shape=shape)
+    assert list(tmp_path.iterdir()) == []
