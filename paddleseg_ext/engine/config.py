@@ -20,6 +20,7 @@ from paddleseg.cvlibs import Config, manager
 # Names, not contents: paddleseg.cvlibs re-exports the class Config over its module config.
 from paddleseg.cvlibs.config import merge_config_dicts
 
+from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.errors import UserError
 
 TOP_LEVEL_KEYS = (
@@ -387,8 +388,6 @@ def _check_scheduler(config: ValidatedConfig) -> None:
 
 
 def _check_test_config(config: ValidatedConfig) -> None:
-    from paddleseg_ext.engine.evaluate import evaluate
-
     handed_over = {"model", "eval_dataset", "num_workers", "precision", "amp_level"}
     known = set(inspect.signature(evaluate).parameters) - handed_over
     for name in config.test_config:
