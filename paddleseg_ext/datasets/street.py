@@ -6,7 +6,7 @@ and what travels on it is *boat* or *car* accordingly. Band and vehicles are pai
 pictures of one random seed differ in the landmark's pixels and nowhere else, while their labels differ on the band
 and on the vehicles, most of a picture's width away. A local patch therefore says nothing about these four classes.
 
-Lengths are in units of the picture's height, x to the right and y down, unless a name ends in ``_px``.
+Lengths are in units of the picture's height, x to the right and y down.
 """
 
 from collections.abc import Sequence
@@ -77,9 +77,8 @@ class _Scene:
         self.horizon = self._uniform(0.36, 0.44)
         self.right = self.x - self.vanishing_x
         self.below = self.y - self.horizon
-        on_street = self.right > 0
-        self.on_street = on_street
-        self.slope = np.where(on_street, self.below / np.where(on_street, self.right, 1.0), np.inf)
+        self.on_street = self.right > 0
+        self.slope = np.where(self.on_street, self.below / np.where(self.on_street, self.right, 1.0), np.inf)
         ground = np.maximum(self.below, 1e-3)
         self.depth = 1.0 / ground
         self.across = self.right / ground
