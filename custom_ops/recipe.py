@@ -28,9 +28,9 @@ class BuildError(Exception):
 
 
 def source_hash() -> str:
-    """A digest of everything in ``csrc/``: names and bytes."""
+    """A digest of this recipe and everything in ``csrc/``: names and bytes."""
     digest = hashlib.sha256()
-    for path in sorted(CSRC.iterdir()):
+    for path in [Path(__file__), *sorted(CSRC.iterdir())]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -47,9 +47,9 @@ def stamp() -> dict:
 
 
 def key() -> str:
-    """Names one build in a cache: the stamp and every command that would be run."""
-    commands = repr(_commands(Path("out.so"), Path("work")))
-    return hashlib.sha256((repr(sorted(stamp().items())) + commands).encode()).hexdigest()[:16]
+    """Names one build in a cache: what the library is for and what it is made of."""
+    parts = {**stamp(), "archs": os.environ.get("PADDLE_CUDA_ARCH_LIST")}
+    return hashlib.sha256(repr(sorted(parts.items())).encode()).hexdigest()[:16]
 
 
 def compiler() -> str:
@@ -107,7 +107,8 @@ def _commands(target: Path, work: Path) -> list:
     device = work / "psamask_cuda.o"
     archs = [f"-gencode=arch=compute_{arch},code=sm_{arch}" for arch in _cuda_archs(nvcc)]
     kernels = [nvcc, "-std=c++17", "-O3", "-Xcompiler", "-fPIC", *archs, "-c", str(CSRC / "psamask_cuda.cu")]
-    flags += ["-DPADDLE_WITH_CUDA", f"-I{home / 'include'}"]
+    # CUDA 13 keeps thrust, which Paddle's headers include, in a folder of its own.
+    flags += ["-DPADDLE_WITH_CUDA", f"-I{home / 'include'}", f"-I{home / 'include' / 'cccl'}"]
     link += [f"-L{home / 'lib64'}", "-lcudart"]
     return [
         [*kernels, "-o", str(device)],
@@ -120,7 +121,15 @@ def _cuda() -> tuple:
     nvcc = shutil.which("nvcc", path=str(Path(named) / "bin")) if named else shutil.which("nvcc")
     if not nvcc:
         raise BuildError("This Paddle uses CUDA but nvcc was not found; install the CUDA toolkit or set CUDA_HOME.")
-    return nvcc, Path(named) if named else Path(nvcc).resolve().parents[1]
+    return nvcc, cuda_home(nvcc)
+
+
+def cuda_home(nvcc: str) -> Path:
+    """The toolkit's folder, by nvcc's own word: the nvcc on the path may be a script or a link."""
+    command = [nvcc, "--dryrun", "-x", "cu", os.devnull]
+    words = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False).stdout
+    top = re.search(r"TOP=(.+)", words)
+    return (Path(top[1].strip()) if top else Path(nvcc).resolve().parents[1]).resolve()
 
 
 def _cuda_archs(nvcc: str) -> list:

@@ -41,6 +41,8 @@ def psamask(x: paddle.Tensor, psa_type: str, mask_size: MaskSize, backend: Optio
         backend = selected_backend()
     else:
         require(backend)
+    if x.shape[0] == 0:  # Paddle 2.6 has no empty results of custom operators, and its concat drops empty tensors.
+        return paddle.reshape(x, [0, x.shape[2] * x.shape[3], x.shape[2], x.shape[3]])
     return (compiled if backend == "compiled" else native).psamask(x, psa_type, mask_h, mask_w)
 
 
@@ -115,7 +117,7 @@ def attend(
 def _checked(x: paddle.Tensor, psa_type: str, mask_size: MaskSize) -> tuple:
     if psa_type not in ("collect", "distribute"):
         raise UserError(f"psa_type must be 'collect' or 'distribute', not {psa_type!r}.")
-    pair = [mask_size, mask_size] if isinstance(mask_size, int) else list(mask_size)
+    pair = tuple(mask_size) if isinstance(mask_size, Sequence) else (mask_size, mask_size)
     if len(pair) != 2 or not all(isinstance(size, int) and size > 0 for size in pair):
         raise UserError(f"mask_size must be a positive integer or two of them (height, width), not {mask_size!r}.")
     mask_h, mask_w = pair

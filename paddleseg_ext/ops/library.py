@@ -80,10 +80,7 @@ def _from_wheel() -> Optional[Path]:
 
 def _from_cache() -> Path:
     recipe = _recipe()
-    try:
-        folder = cache_dir() / recipe.key()
-    except recipe.BuildError as error:
-        raise UserError(str(error)) from error
+    folder = cache_dir() / recipe.key()
     library = folder / recipe.LIBRARY
     if library.is_file():
         return library

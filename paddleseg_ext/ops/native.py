@@ -14,8 +14,6 @@ from paddleseg_ext.ops.shapes import sizes
 def psamask(x: paddle.Tensor, psa_type: str, mask_h: int, mask_w: int) -> paddle.Tensor:
     """Point-wise spatial attention mask; see :func:`paddleseg_ext.ops.psamask` (arguments already checked)."""
     n, _, h, w = sizes(x)
-    if isinstance(n, int) and n == 0:  # Paddle 2.6's concat drops empty tensors.
-        return paddle.reshape(x, [0, h * w, h, w])
     dtype = x.dtype
     if dtype == paddle.bfloat16 and paddle.device.get_device() == "cpu":
         x = x.astype("float32")  # Paddle's concat has no bfloat16 gradient on the CPU. Exact: nothing is computed.
