@@ -19,6 +19,9 @@ CSRC = Path(__file__).resolve().parent / "csrc"
 LIBRARY = "psamask.so"
 STAMP = "psamask.json"
 
+# No -march: the wheel must run on other machines, and the kernels are bound by memory.
+OPTIMISATION = ["-std=c++17", "-O3", "-pthread"]
+
 # Tesla V100, A100 and H100 generations; used when no card is visible and PADDLE_CUDA_ARCH_LIST is not set.
 DEFAULT_CUDA_ARCHS = ("70", "80", "90")
 
@@ -92,7 +95,7 @@ def _commands(target: Path, work: Path) -> list:
     root = Path(paddle.sysconfig.get_include())
     compat = root / "paddle" / "phi" / "api" / "include" / "compat"
     includes = [root, root / "third_party", compat, compat / "torch" / "csrc" / "api" / "include"]
-    flags = ["-std=c++17", "-O3", "-fPIC", "-pthread", "-w", "-DPADDLE_WITH_CUSTOM_KERNEL"]
+    flags = [*OPTIMISATION, "-fPIC", "-w", "-DPADDLE_WITH_CUSTOM_KERNEL"]
     # Without Python in it one library serves every Python version that has this Paddle.
     flags += ["-DPADDLE_NO_PYTHON"]
     flags += [f"-I{path}" for path in includes if path.is_dir()]

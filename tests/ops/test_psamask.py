@@ -123,8 +123,6 @@ def test_empty_batch(psa_type, backend):
     x.stop_gradient = False
     out = psamask(x, psa_type, (3, 5), backend)
     assert list(out.shape) == [0, 24, 4, 6] and out.dtype == paddle.float32
-    out.sum().backward()
-    assert list(x.grad.shape) == [0, 15, 4, 6]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
