@@ -7,6 +7,7 @@ from paddleseg.cvlibs import Config, SegBuilder
 
 from paddleseg_ext.engine import pretrained as weights
 from paddleseg_ext.engine.data_files import check_data_files
+from paddleseg_ext.engine.safe_pickle import refuse_code
 from paddleseg_ext.errors import UserError
 
 
@@ -65,6 +66,8 @@ class Builder(SegBuilder):
             if isinstance(cfg, dict) and cfg.get("pretrained") is not None:
                 if self._pretrained:
                     located[key] = weights.locate(str(cfg["pretrained"]), key)
+                    # The model reads it with paddle.load, which runs what the file asks for.
+                    refuse_code(located[key])
                     cfg["pretrained"] = str(located[key])
                 else:
                     cfg["pretrained"] = None

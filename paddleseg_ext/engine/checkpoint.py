@@ -15,6 +15,7 @@ from typing import Any, Optional, Union
 import numpy as np
 import paddle
 
+from paddleseg_ext.engine.safe_pickle import refuse_code
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files import write_whole
 
@@ -81,6 +82,7 @@ def _mismatch(path, kind: str, wanted: dict, weights: dict, missing: list, unkno
 def _load(path: Path) -> Any:
     if not path.is_file():
         raise UserError(f"The file {path} does not exist; check the path.")
+    refuse_code(path)
     try:
         return paddle.load(str(path))
     except Exception as error:

@@ -12,6 +12,8 @@ from ast import literal_eval
 import numpy as np
 import paddle
 
+from paddleseg_ext.engine.safe_pickle import loads
+
 
 def of_data() -> str:
     """The state of Python's and numpy's generators."""
@@ -56,4 +58,4 @@ def restore_of_paddle(text: str) -> None:
     if text.startswith("seed "):
         paddle.seed(int(text.split()[1]))
     else:
-        paddle.set_rng_state(pickle.loads(base64.b64decode(text)))
+        paddle.set_rng_state(loads(base64.b64decode(text)))
