@@ -68,7 +68,7 @@ class Predictor:
         except Exception as error:
             raise UserError(
                 f"Paddle {paddle.__version__} cannot load {deploy.folder / deploy.model}, exported with Paddle "
-                f"{deploy.paddle_version or 'of an unknown version'}: {_last_line(error)}; export again with it."
+                f"{deploy.paddle_version or 'of an unknown version'}: {paddle_sentence(error)}; export again with it."
             ) from error
         self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
 
@@ -97,7 +97,8 @@ def open_predictor(deploy: Deploy, onednn: Optional[bool] = None, device: str = 
         fast = Predictor(deploy, onednn=True, **settings)
         answer = fast(batch)
     except Exception as error:
-        logger.info(f"oneDNN is off: Paddle {paddle.__version__} cannot run this model with it ({_last_line(error)}).")
+        reason = paddle_sentence(error)
+        logger.info(f"oneDNN is off: Paddle {paddle.__version__} cannot run this model with it ({reason}).")
         return plain
     expected = plain(batch)
     if deploy.output_op == "argmax":
@@ -155,7 +156,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _last_line(error: Exception) -> str:
+def paddle_sentence(error: Exception) -> str:
     """The sentence of a Paddle error, ``(Unimplemented) ...``, without banner and C++ stack."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     for line in lines:

@@ -75,7 +75,7 @@ def test_infer_says_which_operator_is_missing(project, exported, tmp_path):
 def test_predict_with_flips_scales_and_windows(project, tmp_path):
     augmented = predict_words(project, tmp_path / "aug", "--aug_pred", "--scales", "0.75", "1", "--flip_horizontal")
     assert cli.run(predict.main, augmented) == 0
-    window = "--is_slide --crop_size 48 40 --stride 32 24 --custom_color 9 9 9".split()
+    window = ["--is_slide", "--crop_size", "48", "40", "--stride", "32", "24", "--custom_color", "9", "9", "9"]
     slid = predict_words(project, tmp_path / "slide", *window)
     assert cli.run(predict.main, slid) == 0
     assert len(files_below(tmp_path / "aug")) == len(files_below(tmp_path / "slide")) == 9

@@ -139,6 +139,16 @@ def test_compare_sees_a_changed_weight(output_op, tmp_path):
         compare(deploy, model)
 
 
+def test_rounding_is_no_difference(tmp_path, capfd):
+    """Logits in the ten thousands round by more than the limit, in the export as in the live model."""
+    model = thin_psanet()
+    weight = model.head.conv.weight
+    weight.set_value(weight * 1e4)
+    write(model, tmp_path / "export", output_op="none")
+    assert "own rounding, float32 against float64" in "".join(capfd.readouterr())
+    assert model.head.conv.weight.dtype == paddle.float32
+
+
 def test_a_second_export_replaces_the_first_and_keeps_the_rest(tmp_path):
     model = thin_psanet()
     folder = tmp_path / "export"
