@@ -18,6 +18,7 @@ from typing import Callable
 import numpy as np
 import paddle
 from paddleseg import core
+from paddleseg.datasets import ade
 from paddleseg.models import (
     decoupled_segnet,
     dnlnet,
@@ -289,6 +290,40 @@ def category_ratio_crop() -> None:
     )
 
 
+def scale_padding_labels() -> None:
+    """``ScalePadding`` resizes labels by cubic interpolation, which invents classes along every border.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (wrong labels). Pinned by: tests/compat.
+    """
+    _amend(
+        transforms.ScalePadding.__call__,
+        ("data['label'], self.target_size, interp=cv2.INTER_CUBIC",
+         "data['label'], self.target_size, interp=cv2.INTER_NEAREST"),
+    )  # fmt: skip
+
+
+def resize_by_short_remembers() -> None:
+    """``ResizeByShort`` keeps the smaller size that one long image needed, for every image after it.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (wrong size). Pinned by: tests/compat.
+    """
+    _amend(
+        transforms.ResizeByShort.__call__,
+        ("def __call__(self, data):\n", "def __call__(self, data):\n    short_size = self.short_size\n"),
+        ("self.short_size = int(", "short_size = int("),
+        ("data['img'], self.short_size", "data['img'], short_size"),
+        ("data[key], self.short_size", "data[key], short_size"),
+    )
+
+
+def ade_edges() -> None:
+    """``ADE20K(edge=True)``, which GSCNN and DecoupledSegNet need, reads a label that has no name there.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (NameError). Pinned by: tests/compat.
+    """
+    _amend(ade.ADE20K.__getitem__, ("label, radius=2", "data['label'], radius=2"))
+
+
 # Models ----------------------------------------------------------------------------------------------------------
 
 
@@ -380,6 +415,9 @@ REPAIRS = (
     zero_dimensional_loss,
     area_in_one_pass,
     category_ratio_crop,
+    scale_padding_labels,
+    resize_by_short_remembers,
+    ade_edges,
     auxiliary_head_width,
     isanet_padding,
     flow_type_promotion,

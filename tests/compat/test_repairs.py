@@ -1,0 +1,50 @@
+"""Every repair: its fault is there without it, on the Paddle releases its docstring names, and gone with it."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import paddle
+import pytest
+
+from paddleseg_ext import compat
+from tests.compat.provocations import PROVOCATIONS, meet
+
+KNOWN_RELEASES = {"2.6.2", "3.2.2", "3.3.1"}
+
+
+@pytest.fixture(scope="module")
+def without_repairs(tmp_path_factory) -> dict:
+    """What the provocations met in a process that never imports this package."""
+    outcome = tmp_path_factory.mktemp("unrepaired") / "outcome.json"
+    program = Path(__file__).with_name("provocations.py")
+    subprocess.run([sys.executable, str(program), str(outcome)], check=True, cwd=outcome.parent, capture_output=True)
+    return json.loads(outcome.read_text())
+
+
+def releases_with(repair) -> set:
+    """The releases that the docstring says show the fault."""
+    return set(re.findall(r"\d+\.\d+\.\d+", re.search(r"Shows on: ([^.]*(?:\.\d[^.]*)*)", repair.__doc__)[1]))
+
+
+def test_every_repair_has_a_provocation():
+    assert [repair.__name__ for repair in compat.REPAIRS] == list(PROVOCATIONS)
+    for repair in compat.REPAIRS:
+        assert releases_with(repair) <= KNOWN_RELEASES and releases_with(repair), repair.__name__
+
+
+@pytest.mark.parametrize("repair", compat.REPAIRS, ids=lambda repair: repair.__name__)
+def test_fault_without_repair(repair, without_repairs):
+    """Releases that nobody recorded say nothing either way."""
+    met = without_repairs[repair.__name__]
+    if paddle.__version__ in releases_with(repair):
+        assert met is not None
+    elif paddle.__version__ in KNOWN_RELEASES:
+        assert met is None
+
+
+@pytest.mark.parametrize("name", PROVOCATIONS)
+def test_repaired(name):
+    meet(PROVOCATIONS[name])
