@@ -59,7 +59,7 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - start)
             assert total == int((label != 255).sum())
 
-    print(f"Paddle {paddle.__version__} on {paddle.get_device()}, {args.height}x{args.width}, {args.num_classes} classes")
+    print(f"Paddle {paddle.__version__}, {paddle.get_device()}; {args.height}x{args.width}, {args.num_classes} classes")
     median = {name: statistics.median(times) for name, times in seconds.items()}
     for name, value in median.items():
         print(f"{name:16}{value * 1e3:9.2f} ms")
