@@ -9,14 +9,18 @@ matter how, or how early, a program imported the function. Where the expression 
 2.8.0 release, and the function is left as it is.
 """
 
+import importlib.machinery
+import importlib.util
 import inspect
 import linecache
+import sys
 import textwrap
-from types import FunctionType
+from types import FunctionType, ModuleType
 from typing import Callable
 
 import numpy as np
 import paddle
+import paddle.nn.functional as F
 from paddleseg import core
 from paddleseg.datasets import ade
 from paddleseg.models import (
@@ -32,7 +36,7 @@ from paddleseg.models import (
     upernet_cae,
 )
 from paddleseg.models.backbones import cae, vision_transformer, vit_adapter
-from paddleseg.models.layers import vit_adapter_layers
+from paddleseg.models.layers import ms_deformable_attention, vit_adapter_layers
 from paddleseg.models.losses import (
     binary_cross_entropy_loss,
     cross_entropy_loss,
@@ -395,6 +399,59 @@ def sync_batch_norm_on_cpu() -> None:
     _amend(upernet_cae.UPerNetCAE._init_fpn, ("nn.SyncBatchNorm(", "layers.SyncBatchNorm("))
 
 
+def deformable_attention() -> None:
+    """ViTAdapter divides float32 offsets by int64 sizes, then ends the process unless an operator built for CUDA, and
+    fetched by hand, is installed.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (SystemExit; TypeError on 3.x). Pinned by: tests/compat.
+    """
+    _amend(
+        ms_deformable_attention.MSDeformAttn.forward,
+        ("sampling_offsets / offset_normalizer", "sampling_offsets / offset_normalizer.astype(query.dtype)"),
+    )
+    if importlib.util.find_spec("ms_deform_attn") is None:
+        stand_in = ModuleType("ms_deform_attn", "Paddle operations in the place of PaddleSeg's CUDA operator.")
+        stand_in.__spec__ = importlib.machinery.ModuleSpec("ms_deform_attn", None)
+        stand_in.ms_deform_attn = ms_deform_attn
+        sys.modules["ms_deform_attn"] = stand_in
+
+
+def ms_deform_attn(
+    value: paddle.Tensor,
+    spatial_shapes: paddle.Tensor,
+    level_start_index: paddle.Tensor,
+    sampling_locations: paddle.Tensor,
+    attention_weights: paddle.Tensor,
+    im2col_step: int,
+) -> paddle.Tensor:
+    """Multi-scale deformable attention (Zhu et al., https://arxiv.org/abs/2010.04159, equation 3).
+
+    Args:
+        value: (N, pixels of all levels, heads, channels).
+        spatial_shapes: (levels, 2), height and width of each.
+        level_start_index: (levels,), where each level begins; it follows from the shapes.
+        sampling_locations: (N, queries, heads, levels, points, 2), x and y, from 0 to 1 across a level.
+        attention_weights: (N, queries, heads, levels, points).
+        im2col_step: of the CUDA operator; nothing here depends on it.
+
+    Returns:
+        (N, queries, heads * channels).
+    """
+    n, _, heads, channels = value.shape
+    queries = sampling_locations.shape[1]
+    shapes = [(int(height), int(width)) for height, width in spatial_shapes.numpy()]
+    levels = value.transpose([0, 2, 3, 1]).reshape([n * heads, channels, -1])
+    levels = paddle.split(levels, [height * width for height, width in shapes], axis=2)
+    grids = (2 * sampling_locations - 1).transpose([0, 2, 1, 3, 4, 5]).flatten(0, 1)
+    weights = attention_weights.transpose([0, 2, 1, 3, 4]).reshape([n * heads, 1, queries, -1])
+    samples = [
+        F.grid_sample(level.reshape([n * heads, channels, *shape]), grids[:, :, index], align_corners=False)
+        for index, (level, shape) in enumerate(zip(levels, shapes))
+    ]
+    output = (paddle.concat(samples, axis=3) * weights).sum(axis=3)  # (N * heads, channels, queries)
+    return output.reshape([n, heads * channels, queries]).transpose([0, 2, 1])
+
+
 def espnet_classes() -> None:
     """ESPNetV1's last convolution expects the number of channels that 19 classes happen to give.
 
@@ -424,5 +481,6 @@ REPAIRS = (
     point_count,
     backbone_without_weights,
     sync_batch_norm_on_cpu,
+    deformable_attention,
     espnet_classes,
 )
