@@ -35,7 +35,7 @@ from paddleseg.models import (
     sfnet,
     upernet_cae,
 )
-from paddleseg.models.backbones import cae, vision_transformer, vit_adapter
+from paddleseg.models.backbones import cae, swin_transformer, vision_transformer, vit_adapter
 from paddleseg.models.layers import ms_deformable_attention, vit_adapter_layers
 from paddleseg.models.losses import (
     binary_cross_entropy_loss,
@@ -399,6 +399,37 @@ def sync_batch_norm_on_cpu() -> None:
     _amend(upernet_cae.UPerNetCAE._init_fpn, ("nn.SyncBatchNorm(", "layers.SyncBatchNorm("))
 
 
+def swin_dynamic_shape() -> None:
+    """``SwinTransformer`` (UPerNet, MaskFormer, MLATransformer) counts its windows with numpy and floats, and pads by
+    lists of numbers, none of which is possible in a graph whose height and width are open.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (TypeError on export). Pinned by: tests/compat.
+    """
+    swin_transformer.pad_by = pad_by
+    pad = ("F.pad(", "pad_by(")
+    _amend(
+        swin_transformer.BasicLayer.forward,
+        ("int(np.ceil(H / self.window_size))", "(H + self.window_size - 1) // self.window_size"),
+        ("int(np.ceil(W / self.window_size))", "(W + self.window_size - 1) // self.window_size"),
+    )
+    _amend(
+        swin_transformer.window_reverse,
+        ("B = int(windows.shape[0] / (H * W / window_size / window_size))", "C = windows.shape[-1]"),
+        ("[B, H // window_size, W // window_size, window_size, window_size, -1]",
+         "[-1, H // window_size, W // window_size, window_size, window_size, C]"),
+        ("[B, H, W, -1]", "[-1, H, W, C]"),
+    )  # fmt: skip
+    for layer in (swin_transformer.PatchEmbed, swin_transformer.SwinTransformerBlock, swin_transformer.PatchMerging):
+        _amend(layer.forward, pad)
+
+
+def pad_by(x: paddle.Tensor, widths: list) -> paddle.Tensor:
+    """``F.pad`` for widths some of which may be tensors, or variables of a static graph."""
+    if all(isinstance(width, int) for width in widths):
+        return F.pad(x, widths)
+    return F.pad(x, paddle.concat([paddle.zeros([1], "int32") + width for width in widths]))
+
+
 def deformable_attention() -> None:
     """ViTAdapter divides float32 offsets by int64 sizes, then ends the process unless an operator built for CUDA, and
     fetched by hand, is installed.
@@ -481,6 +512,7 @@ REPAIRS = (
     point_count,
     backbone_without_weights,
     sync_batch_norm_on_cpu,
+    swin_dynamic_shape,
     deformable_attention,
     espnet_classes,
 )

@@ -82,6 +82,17 @@ def stripes(height: int = 40, width: int = 60) -> dict:
     return {"img": image, "label": label, "gt_fields": ["label"], "trans_info": []}
 
 
+def export(network: paddle.nn.Layer, channels: int = 3) -> paddle.nn.Layer:
+    """Saved for images of any size, and loaded again."""
+    network.eval()
+    spec = [paddle.static.InputSpec([None, channels, None, None], "float32")]
+    with tempfile.TemporaryDirectory() as folder:
+        paddle.jit.save(paddle.jit.to_static(network, input_spec=spec), f"{folder}/network")
+        loaded = paddle.jit.load(f"{folder}/network")
+    loaded.eval()
+    return loaded
+
+
 # One function for each repair -----------------------------------------------------------------------------------
 
 
@@ -233,12 +244,8 @@ def isanet_padding() -> None:
         def forward(self, x):
             return self.head([None, x])[0]
 
-    spec = [paddle.static.InputSpec([None, 16, None, None], "float32")]
-    with tempfile.TemporaryDirectory() as folder:
-        paddle.jit.save(paddle.jit.to_static(Exported(), input_spec=spec), f"{folder}/head")
-        loaded = paddle.jit.load(f"{folder}/head")
-        loaded.eval()
-        assert np.abs(loaded(feature).numpy() - expected).max() < 1e-5
+    exported = export(Exported(), channels=16)
+    assert np.abs(exported(feature).numpy() - expected).max() < 1e-5
 
 
 def flow_type_promotion() -> None:
@@ -268,6 +275,26 @@ def sync_batch_norm_on_cpu() -> None:
     paddle.nn.Layer.__init__(network)
     network._init_fpn(embed_dim=2, patch_size=16)
     assert network.fpn1(paddle.ones([1, 2, 2, 2])).shape == [1, 2, 8, 8]
+
+
+def swin_dynamic_shape() -> None:
+    size = {"embed_dim": 4, "depths": [2, 2], "num_heads": [1, 2], "window_size": 3, "out_indices": (0, 1)}
+    backbone = backbones.SwinTransformer(**size)
+    backbone.eval()
+
+    class Exported(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.backbone = backbone
+
+        def forward(self, x):
+            return list(self.backbone(x))
+
+    exported = export(Exported())
+    for height, width in ((24, 24), (30, 45)):
+        image = paddle.to_tensor(np.random.RandomState(0).randn(1, 3, height, width).astype("float32"))
+        for live, saved in zip(backbone(image), exported(image)):
+            assert live.shape == saved.shape and float((live - saved).abs().max()) < 1e-5
 
 
 def deformable_attention() -> None:
@@ -309,6 +336,7 @@ PROVOCATIONS = {
         point_count,
         backbone_without_weights,
         sync_batch_norm_on_cpu,
+        swin_dynamic_shape,
         deformable_attention,
         espnet_classes,
     )
