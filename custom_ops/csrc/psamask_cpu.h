@@ -78,12 +78,40 @@ inline typename Strip<T>::Vector slide(const T* s, int64_t pitch) {
   }
 }
 
+// The part of a block's input that is used: of row k the columns from first + slope * k on, `span` of them, as far as
+// they exist. It is a band along a diagonal; what lies beside it need not be read.
+struct Band {
+  int64_t first, slope, span, columns;
+
+  int64_t begin(int64_t k) const { return std::max<int64_t>(0, std::min(columns, first + slope * k)); }
+  int64_t end(int64_t k) const { return std::max(begin(k), std::min(columns, first + slope * k + span)); }
+};
+
+// Fetches the input of the block after this one, row by row, while this one is written: the caches' own prefetchers
+// do not see far enough across rows that lie pages apart.
+template <typename T>
+struct Ahead {
+  const T* in;
+  int64_t stride, row, rows, per_step;
+  Band band;
+
+  void step() {
+    for (int64_t last = std::min(rows, row + per_step); row < last; ++row) {
+      const T* from = in + row * stride;
+      const int64_t begin = band.begin(row), end = band.end(row);
+      for (int64_t c = begin; c < end; c += 64 / sizeof(T)) __builtin_prefetch(from + c);
+      if (begin < end) __builtin_prefetch(from + end - 1);
+    }
+  }
+};
+
 // out[r][c] = s[r - c][c] for one strip; rows of `s` are `pitch` apart (rows down to -width + 1 exist).
 template <typename T>
-inline void skew(const T* s, int64_t pitch, T* out, int64_t stride, int64_t rows, int64_t width) {
+inline void skew(const T* s, int64_t pitch, T* out, int64_t stride, int64_t rows, int64_t width, Ahead<T>& ahead) {
   constexpr int kLanes = Strip<T>::kLanes;
   const int64_t whole = width / kLanes * kLanes;
   for (int64_t r = 0; r < rows; ++r, s += pitch, out += stride) {
+    ahead.step();
     for (int64_t c = 0; c < whole; c += kLanes) store(out + c, slide<T, kLanes / 2>(s - c * pitch + c, pitch));
     for (int64_t c = whole; c < width; ++c) out[c] = s[c - c * pitch];
   }
@@ -122,11 +150,13 @@ inline void transpose_tile(const T* in, int64_t in_stride, T* out, int64_t out_s
 
 // out[c][r] = in[r][c], whole tiles where there are whole tiles.
 template <typename T>
-inline void transpose(const T* in, int64_t in_stride, T* out, int64_t out_stride, int64_t rows, int64_t cols) {
+inline void transpose(const T* in, int64_t in_stride, T* out, int64_t out_stride, int64_t rows, int64_t cols,
+                      Ahead<T>* ahead = nullptr) {
   constexpr int kLanes = Strip<T>::kLanes;
   const int64_t whole_rows = rows / kLanes * kLanes, whole_cols = cols / kLanes * kLanes;
-  for (int64_t r = 0; r < whole_rows; r += kLanes) {
-    for (int64_t c = 0; c < whole_cols; c += kLanes) {
+  for (int64_t c = 0; c < whole_cols; c += kLanes) {
+    for (int k = 0; ahead && k < kLanes; ++k) ahead->step();
+    for (int64_t r = 0; r < whole_rows; r += kLanes) {
       transpose_tile(in + r * in_stride + c, in_stride, out + c * out_stride + r, out_stride);
     }
   }
@@ -135,9 +165,20 @@ inline void transpose(const T* in, int64_t in_stride, T* out, int64_t out_stride
   }
 }
 
+// Some dozens of bytes mostly, from rows far apart. Not std::memcpy: where GCC knows a bound of the size it emits
+// `rep movs`, whose start-up costs more than the copy and which does not overlap with the next row's cache misses.
 template <typename T>
 inline void copy_run(const T* from, T* to, int64_t count) {
-  std::memcpy(to, from, count * sizeof(T));
+  using V = typename Strip<T>::Vector;
+  constexpr int kLanes = Strip<T>::kLanes;
+  int64_t k = 0;
+  for (; k + 4 * kLanes <= count; k += 4 * kLanes) {
+    const V a = load<V>(from + k), b = load<V>(from + k + kLanes), c = load<V>(from + k + 2 * kLanes),
+            d = load<V>(from + k + 3 * kLanes);
+    store(to + k, a), store(to + k + kLanes, b), store(to + k + 2 * kLanes, c), store(to + k + 3 * kLanes, d);
+  }
+  for (; k + kLanes <= count; k += kLanes) store(to + k, load<V>(from + k));
+  for (; k < count; ++k) to[k] = from[k];
 }
 
 template <typename T>
@@ -157,34 +198,45 @@ class Worker {
         pitch_((std::max(g.width, g.mask_w) + 2 * kWidth - 1) / kWidth * kWidth),
         scratch_(pitch_ * kWidth) {}
 
+  // Below, `next` is the `in` of the block that comes next, or nullptr.
+
   // out[r][c] = in[r - c + half][c], r and c below width.
-  void collect(const T* in, T* out) {
+  void collect(const T* in, T* out, const T* next) {
+    Ahead<T> ahead = ahead_logits(next);
     for (int64_t c0 = 0; c0 < width_; c0 += kWidth) {
       const int64_t columns = std::min<int64_t>(kWidth, width_ - c0);
-      gather(in + c0, half_ - c0 - columns + 1, mask_, width_ + columns - 1, columns);
-      skew(scratch_.data() + (columns - 1) * kWidth, kWidth, out + c0, stride_, width_, columns);
+      const Band used{half_ - c0, -1, width_, columns};
+      gather(in + c0, half_ - c0 - columns + 1, mask_, width_ + columns - 1, used);
+      skew(scratch_.data() + (columns - 1) * kWidth, kWidth, out + c0, stride_, width_, columns, ahead);
     }
   }
 
   // out[j][c] = in[j + c - half][c], j below mask.
-  void collect_grad(const T* in, T* out) {
+  void collect_grad(const T* in, T* out, const T* next) {
+    Ahead<T> ahead = ahead_map(next, half_ - mask_ + 1);
     for (int64_t c0 = 0; c0 < width_; c0 += kWidth) {
       const int64_t columns = std::min<int64_t>(kWidth, width_ - c0);
-      gather(in + c0, c0 - half_, width_, mask_ + columns - 1, columns);
+      const Band used{half_ - mask_ + 1 - c0, 1, mask_, columns};
+      gather(in + c0, c0 - half_, width_, mask_ + columns - 1, used);
       // The same slide, walked from the last row to the first.
-      skew(scratch_.data() + (mask_ - 1) * kWidth, -kWidth, out + c0 + (mask_ - 1) * stride_, -stride_, mask_, columns);
+      T* last = out + c0 + (mask_ - 1) * stride_;
+      skew(scratch_.data() + (mask_ - 1) * kWidth, -kWidth, last, -stride_, mask_, columns, ahead);
     }
   }
 
   // out[r][c] = in[c - r + half][r], r and c below width.
-  void distribute(const T* in, T* out) {
-    for (int64_t r0 = 0; r0 < width_; r0 += kWidth) {
-      const int64_t rows = std::min<int64_t>(kWidth, width_ - r0);
+  void distribute(const T* in, T* out, const T* next) {
+    Ahead<T> ahead = ahead_logits(next);
+    // By single cache lines, so that little is turned round that is not used.
+    constexpr int64_t kLine = 64 / sizeof(T);
+    for (int64_t r0 = 0; r0 < width_; r0 += kLine) {
+      const int64_t rows = std::min<int64_t>(kLine, width_ - r0);
       const int64_t k0 = std::max<int64_t>(0, half_ - r0 - rows + 1), k1 = std::min(mask_, half_ - r0 + width_);
       if (k0 < k1) transpose(in + k0 * stride_ + r0, stride_, scratch_.data() + k0, pitch_, k1 - k0, rows);
       for (int64_t r = r0; r < r0 + rows; ++r) {
         const int64_t c0 = clamp(r - half_), c1 = clamp(r - half_ + mask_);
         T* to = out + r * stride_;
+        ahead.step();
         zero_run(to, c0);
         copy_run(scratch_.data() + (r - r0) * pitch_ + c0 - r + half_, to + c0, c1 - c0);
         zero_run(to + c1, width_ - c1);
@@ -193,7 +245,8 @@ class Worker {
   }
 
   // out[j][c] = in[c][c + j - half], j below mask.
-  void distribute_grad(const T* in, T* out) {
+  void distribute_grad(const T* in, T* out, const T* next) {
+    Ahead<T> ahead = ahead_map(next, -half_);
     for (int64_t c0 = 0; c0 < width_; c0 += kWidth) {
       const int64_t columns = std::min<int64_t>(kWidth, width_ - c0);
       for (int64_t c = c0; c < c0 + columns; ++c) {
@@ -204,7 +257,7 @@ class Worker {
         copy_run(in + c * stride_ + c + j0 - half_, to + j0, j1 - j0);
         zero_run(to + j1, mask_ - j1);
       }
-      transpose(scratch_.data(), pitch_, out + c0, stride_, columns, mask_);
+      transpose(scratch_.data(), pitch_, out + c0, stride_, columns, mask_, &ahead);
     }
   }
 
@@ -218,12 +271,24 @@ class Worker {
 
   int64_t clamp(int64_t column) const { return std::max<int64_t>(0, std::min(width_, column)); }
 
-  // scratch[m] = in[first + m] for m below `rows`, 0 where that is not below `in_rows`.
-  void gather(const T* in, int64_t first, int64_t in_rows, int64_t rows, int64_t columns) {
+  Ahead<T> ahead_logits(const T* next) const {
+    const int64_t k0 = std::max<int64_t>(0, half_ - width_ + 1), k1 = std::min(mask_, half_ + width_);
+    return {next, stride_, k0, next ? k1 : k0, (k1 - k0 + width_ - 1) / width_, {half_, -1, width_, width_}};
+  }
+
+  Ahead<T> ahead_map(const T* next, int64_t first) const {
+    return {next, stride_, 0, next ? width_ : 0, (width_ + mask_ - 1) / mask_, {first, 1, mask_, width_}};
+  }
+
+  // scratch[m] = in[first + m], as far as it is used, for m below `rows`; 0 where that is not below `in_rows`.
+  void gather(const T* in, int64_t first, int64_t in_rows, int64_t rows, const Band& used) {
     const int64_t m0 = std::min(rows, std::max<int64_t>(0, -first));
     const int64_t m1 = std::max(m0, std::min(rows, in_rows - first));
     zero_run(scratch_.data(), m0 * kWidth);
-    for (int64_t m = m0; m < m1; ++m) copy_run(in + (first + m) * stride_, scratch_.data() + m * kWidth, columns);
+    for (int64_t m = m0; m < m1; ++m) {
+      const int64_t begin = used.begin(first + m), end = used.end(first + m);
+      copy_run(in + (first + m) * stride_ + begin, scratch_.data() + m * kWidth + begin, end - begin);
+    }
     zero_run(scratch_.data() + m1 * kWidth, (rows - m1) * kWidth);
   }
 
@@ -248,10 +313,15 @@ void forward(Kind kind, const T* logits, T* map, const Geometry& g, int max_thre
       const int64_t c1 = std::max<int64_t>(c0, std::min(g.height, first + g.mask_h));
       worker.zero(out, g.width, c0 * g.width);
       for (int64_t col = c0; col < c1; ++col) {
+        const auto at = [&](int64_t c) {
+          return kind == kCollect ? in + (row - c + half) * g.mask_w * positions + c * g.width
+                                  : in + (c - row + half) * g.mask_w * positions + row * g.width;
+        };
+        const T* next = col + 1 < c1 ? at(col + 1) : nullptr;
         if (kind == kCollect) {
-          worker.collect(in + (row - col + half) * g.mask_w * positions + col * g.width, out + col * g.width);
+          worker.collect(at(col), out + col * g.width, next);
         } else {
-          worker.distribute(in + (col - row + half) * g.mask_w * positions + row * g.width, out + col * g.width);
+          worker.distribute(at(col), out + col * g.width, next);
         }
       }
       worker.zero(out + c1 * g.width, g.width, (g.height - c1) * g.width);
@@ -273,11 +343,16 @@ void backward(Kind kind, const T* map_grad, T* logits_grad, const Geometry& g, i
       const int64_t c1 = std::max<int64_t>(c0, std::min(g.height, half - i + g.height));
       worker.zero(out, g.mask_w, c0 * g.width);
       for (int64_t own = c0; own < c1; ++own) {
-        const int64_t other = own + i - half;
+        const auto at = [&](int64_t o) {
+          const int64_t other = o + i - half;
+          const int64_t row = kind == kCollect ? other : o, col = kind == kCollect ? o : other;
+          return in + (row * positions + col) * g.width;
+        };
+        const T* next = own + 1 < c1 ? at(own + 1) : nullptr;
         if (kind == kCollect) {
-          worker.collect_grad(in + other * g.width * positions + own * g.width, out + own * g.width);
+          worker.collect_grad(at(own), out + own * g.width, next);
         } else {
-          worker.distribute_grad(in + own * g.width * positions + other * g.width, out + own * g.width);
+          worker.distribute_grad(at(own), out + own * g.width, next);
         }
       }
       worker.zero(out + c1 * g.width, g.mask_w, (g.height - c1) * g.width);
