@@ -31,7 +31,7 @@ python deploy/python/infer.py --config output/export/deploy.yaml --image_path ph
 python deploy/python/infer.py --config output/export/deploy.yaml --image_path photos/ --batch_size 4 --benchmark
 python deploy/python/infer.py --config output/export/deploy.yaml --image_path list.txt --enable_mkldnn False
 """
-_TENSORRT = "the Paddle packages on PyPI come without TensorRT; PSANet under it was not tried"
+_TENSORRT = "TensorRT was not tried with these models"
 
 
 def yes_or_no(text: str) -> bool:

@@ -3,6 +3,7 @@
 import copy
 import os
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional, Union
@@ -112,7 +113,9 @@ def _save(
     # A fresh list, because InputSpec changes the one it is given.
     spec = [paddle.static.InputSpec([None if side == -1 else side for side in shape], "float32", "x")]
     try:
-        with portable_resizes():
+        with portable_resizes(), warnings.catch_warnings():
+            # Paddle 3 says so for every tensor that its own layers make in a program.
+            warnings.filterwarnings("ignore", message=".*do not have 'place' interface")
             traced = paddle.jit.to_static(ExportForm(model, output_op), input_spec=spec, full_graph=True)
             program = traced.forward.concrete_program.main_program
             paddle.jit.save(traced, str(folder / "model"))

@@ -49,6 +49,12 @@ class Predictor:
         verbose: bool = False,
     ) -> None:
         register_custom_ops(deploy)
+        if deploy.model.endswith(".json") and not hasattr(paddle.base.core, "deserialize_pir_program"):
+            # Paddle 2 would end with a segmentation fault.
+            raise UserError(
+                f"{deploy.folder / deploy.model} was exported with Paddle 3, and Paddle {paddle.__version__} cannot "
+                "read it; export again with this Paddle, or run it with Paddle 3."
+            )
         config = inference.Config(str(deploy.folder / deploy.model), str(deploy.folder / deploy.params))
         if not verbose:
             config.disable_glog_info()
@@ -67,8 +73,9 @@ class Predictor:
             self._predictor = inference.create_predictor(config)
         except Exception as error:
             raise UserError(
-                f"Paddle {paddle.__version__} cannot load {deploy.folder / deploy.model}, exported with Paddle "
-                f"{deploy.paddle_version or 'of an unknown version'}: {paddle_sentence(error)}; export again with it."
+                f"Paddle {paddle.__version__} cannot load {deploy.folder / deploy.model}, which Paddle "
+                f"{deploy.paddle_version or 'of an unknown version'} wrote: {paddle_sentence(error)}; "
+                "copy or export it again."
             ) from error
         self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
 

@@ -1,5 +1,6 @@
 """predict.py, export.py and deploy/python/infer.py as a user runs them."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import export
 import predict
 from paddleseg_ext.engine import cli, predictor
 from paddleseg_ext.engine.deploy_yaml import read_deploy
+from paddleseg_ext.errors import UserError
 from tests.engine_deploy.conftest import ROOT, files_below, small_config
 
 NAMES = ("a", "b", "deep/er/c")
@@ -170,6 +172,27 @@ def test_a_damaged_export_is_one_sentence(exported, project, infer, tmp_path, ch
     assert sentence in message
     assert message.count("\n") == 1
     assert not (tmp_path / "infer").exists()
+
+
+@pytest.mark.parametrize("name", ["model", "params"])
+def test_a_truncated_export_is_one_sentence(name, exported, project, infer, tmp_path, capfd):
+    def cut(folder, deploy):
+        path = folder / getattr(deploy, name)
+        path.write_bytes(path.read_bytes()[:2000])
+
+    folder = damaged(exported, tmp_path, cut)
+    assert cli.run(infer.main, infer_words(folder, project, tmp_path / "infer")) == 1
+    message = capfd.readouterr().err.strip().splitlines()[-1]
+    assert message.startswith(f"error: Paddle {paddle.__version__} cannot load ")
+    assert message.endswith("copy or export it again.")
+
+
+def test_a_program_of_paddle_3_is_refused_by_paddle_2(exported, monkeypatch):
+    if hasattr(paddle.base.core, "deserialize_pir_program"):
+        monkeypatch.delattr(paddle.base.core, "deserialize_pir_program")
+    deploy = dataclasses.replace(read_deploy(exported), model="model.json")
+    with pytest.raises(UserError, match="was exported with Paddle 3, and"):
+        predictor.Predictor(deploy)
 
 
 BAD_PREDICT = {
