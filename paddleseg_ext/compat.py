@@ -323,7 +323,7 @@ def resize_by_short_remembers() -> None:
 def ade_edges() -> None:
     """``ADE20K(edge=True)``, which GSCNN and DecoupledSegNet need, reads a label that has no name there.
 
-    Shows on: 2.6.2, 3.2.2, 3.3.1 (NameError). Pinned by: tests/compat.
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (UnboundLocalError). Pinned by: tests/compat.
     """
     _amend(ade.ADE20K.__getitem__, ("label, radius=2", "data['label'], radius=2"))
 
@@ -334,7 +334,7 @@ def ade_edges() -> None:
 def auxiliary_head_width() -> None:
     """The auxiliary heads of ISANet, DNLNet, EMANet and KNet take 1024 channels, whatever the backbone gives.
 
-    Shows on: 2.6.2, 3.2.2, 3.3.1 (ValueError with ResNet18_vd). Pinned by: tests/compat.
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (wrong width: ValueError with ResNet18_vd). Pinned by: tests/compat.
     """
     for head in (isanet.ISAHead, dnlnet.DNLHead, emanet.EMAHead):
         _amend(head.__init__, ("in_channels=1024,", "in_channels=in_channels[-2],"))
@@ -397,6 +397,14 @@ def sync_batch_norm_on_cpu() -> None:
     _amend(vit_adapter.ViTAdapter.__init__, plain)
     _amend(vit_adapter_layers.SpatialPriorModule.__init__, plain)
     _amend(upernet_cae.UPerNetCAE._init_fpn, ("nn.SyncBatchNorm(", "layers.SyncBatchNorm("))
+
+
+def upernet_cae_channels() -> None:
+    """UPerNetCAE leaves the number of its channels to be worked out, which a static graph does not do.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (ValueError on export). Pinned by: tests/compat.
+    """
+    _amend(upernet_cae.UPerNetCAE.forward, ("[B, -1, Hp, Wp]", "[B, feat.shape[-1], Hp, Wp]"))
 
 
 def swin_dynamic_shape() -> None:
@@ -512,6 +520,7 @@ REPAIRS = (
     point_count,
     backbone_without_weights,
     sync_batch_norm_on_cpu,
+    upernet_cae_channels,
     swin_dynamic_shape,
     deformable_attention,
     espnet_classes,

@@ -82,10 +82,10 @@ def stripes(height: int = 40, width: int = 60) -> dict:
     return {"img": image, "label": label, "gt_fields": ["label"], "trans_info": []}
 
 
-def export(network: paddle.nn.Layer, channels: int = 3) -> paddle.nn.Layer:
-    """Saved for images of any size, and loaded again."""
+def export(network: paddle.nn.Layer, shape: tuple = (None, 3, None, None)) -> paddle.nn.Layer:
+    """Saved for inputs of a shape, by default images of any size, and loaded again."""
     network.eval()
-    spec = [paddle.static.InputSpec([None, channels, None, None], "float32")]
+    spec = [paddle.static.InputSpec(list(shape), "float32")]
     with tempfile.TemporaryDirectory() as folder:
         paddle.jit.save(paddle.jit.to_static(network, input_spec=spec), f"{folder}/network")
         loaded = paddle.jit.load(f"{folder}/network")
@@ -244,7 +244,7 @@ def isanet_padding() -> None:
         def forward(self, x):
             return self.head([None, x])[0]
 
-    exported = export(Exported(), channels=16)
+    exported = export(Exported(), (None, 16, None, None))
     assert np.abs(exported(feature).numpy() - expected).max() < 1e-5
 
 
@@ -275,6 +275,23 @@ def sync_batch_norm_on_cpu() -> None:
     paddle.nn.Layer.__init__(network)
     network._init_fpn(embed_dim=2, patch_size=16)
     assert network.fpn1(paddle.ones([1, 2, 2, 2])).shape == [1, 2, 8, 8]
+
+
+def upernet_cae_channels() -> None:
+    network = models.UPerNetCAE.__new__(models.UPerNetCAE)
+    paddle.nn.Layer.__init__(network)
+    with tempfile.TemporaryDirectory() as folder:  # for its other fault: a weight file that it insists on
+        paddle.save({}, f"{folder}/none.pdparams")
+        weights = f"{folder}/none.pdparams"
+        network.backbone = backbones.CAE(32, 16, embed_dim=4, depth=1, num_heads=2, pretrained=weights)
+    network.backbone_indices = [0]
+    network.norm = paddle.nn.Identity()
+    network.fpn1 = network.fpn2 = network.fpn3 = network.fpn4 = paddle.nn.Conv2DTranspose(4, 2, 2, stride=2)
+    network.decode_head = lambda features: features
+    image = paddle.to_tensor(np.random.RandomState(0).randn(1, 3, 32, 32).astype("float32"))
+    exported = export(network, (1, 3, 32, 32))
+    (live,) = network(image)
+    assert float((exported(image) - live).abs().max()) < 1e-5
 
 
 def swin_dynamic_shape() -> None:
@@ -336,6 +353,7 @@ PROVOCATIONS = {
         point_count,
         backbone_without_weights,
         sync_batch_norm_on_cpu,
+        upernet_cae_channels,
         swin_dynamic_shape,
         deformable_attention,
         espnet_classes,
