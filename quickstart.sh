@@ -27,7 +27,7 @@ step() { printf '\n==> %s\n' "$*"; }
 step "1/6 Scenes: $data"
 "$python" -m paddleseg_ext.datasets.quickstart --output "$data"
 step "2/6 Training: $output"
-"$python" train.py --config "$config" --do_eval --use_vdl --save_dir "$output"
+"$python" train.py --config "$config" --do_eval --use_vdl --save_interval 100 --save_dir "$output"
 step "3/6 Evaluation of the best model"
 "$python" val.py --config "$config" --model_path "$output/best_model/model.pdparams" | tee "$output/val.log"
 step "4/6 Export for Paddle Inference"

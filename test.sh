@@ -19,6 +19,6 @@ while [ $# -gt 0 ]; do
     esac
 done
 
-enter_environment "$active" "$paddle"
+enter_environment "$active" "$paddle" test
 "$python" -m ruff check .
 exec "$python" -m pytest "$@"

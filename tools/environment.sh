@@ -1,10 +1,11 @@
 # Sourced by quickstart.sh and test.sh: makes, or finds, the environment that they run in.
 #
-#   enter_environment ACTIVE PADDLE   leaves $python: an interpreter with everything installed
+#   enter_environment ACTIVE PADDLE [EXTRA]   leaves $python: an interpreter with everything installed
 #
 # ACTIVE "yes" installs into the interpreter that is active now; else a virtual environment beside the clone is
 # made and kept ($PADDLESEG_EXT_VENV names another place). PADDLE "" keeps the Paddle that is there (2.6.2 to
 # 3.3.1, CPU or GPU) and installs the locked default where there is none; a version asks for just that one.
+# EXTRA: one of the optional dependencies in pyproject.toml.
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -40,47 +41,45 @@ PY
 }
 
 enter_environment() {
-    local active=$1 paddle=$2 base venv present want=() stamp content
+    local active=$1 paddle=$2 extra=${3:-} base venv present want stamp
     base=$(find_python) || fail "no Python 3.9 to 3.12 was found; install one, or name it: PYTHON=/path/to/python bash $0"
     if [ "$active" = yes ]; then
         python=$base
     else
         venv=${PADDLESEG_EXT_VENV:-$(dirname "$PWD")/$(basename "$PWD")-venv}${paddle:+-paddle$paddle}
         if [ ! -x "$venv/bin/python" ]; then
-            local keep=()
+            local keep=
             if [ -z "$paddle" ] && [ -n "$(usable_paddle "$base")" ]; then
                 say "Keeping the Paddle $(usable_paddle "$base") of $base."
-                keep=(--system-site-packages)
+                keep=--system-site-packages
             fi
             say "Making a virtual environment in $venv"
-            "$base" -m venv "${keep[@]}" "$venv" || fail "$base cannot make virtual environments (on Debian: apt install python3-venv)"
+            "$base" -m venv $keep "$venv" || fail "$base cannot make virtual environments (on Debian: apt install python3-venv)"
         fi
         python=$venv/bin/python
     fi
 
     present=$(usable_paddle "$python")
+    want=
     if [ -n "$paddle" ]; then
-        [ "$present" = "$paddle" ] || want=("paddlepaddle==$paddle")
+        [ "$present" = "$paddle" ] || want="paddlepaddle==$paddle"
     elif [ -z "$present" ]; then
-        want=(paddlepaddle)
+        want=paddlepaddle
     fi
 
     # What was installed last time, so that a second run starts at once.
-    stamp=$("$python" -c 'import sys; print(sys.prefix)')/paddleseg_ext.stamp
-    content=$(cat requirements.txt constraints.txt pyproject.toml $(git ls-files custom_ops 2>/dev/null) | cksum; pwd; echo "$present")
-    if [ ${#want[@]} -eq 0 ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$content" ]; then
+    stamp=$("$python" -c 'import sys; print(sys.prefix)')/paddleseg_ext${extra:+-$extra}.stamp
+    if [ -z "$want" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(_content)" ]; then
         return
     fi
-    say "Installing packages${want:+ (${want[*]})} ..."
+    say "Installing packages${want:+ and $want} ..."
     local constraints=constraints.txt
     if [ -n "$paddle" ]; then
         constraints=$(mktemp)
         grep -v '^paddlepaddle==' constraints.txt >"$constraints"
     fi
-    "$python" -m pip install -q --disable-pip-version-check -r requirements.txt -c "$constraints" "${want[@]}" pytest ruff \
+    "$python" -m pip install -q --disable-pip-version-check -c "$constraints" -e ".${extra:+[$extra]}" $want \
         || fail "the packages could not be installed; pip's message is above"
-    "$python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e . \
-        || fail "paddleseg_ext could not be installed; pip's message is above"
     if command -v "${CXX:-g++}" >/dev/null; then
         say "Building the psamask operator ..."
         "$python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation ./custom_ops \
@@ -88,7 +87,11 @@ enter_environment() {
     else
         say "No C++ compiler (${CXX:-g++}) was found: psamask runs on Paddle's own operators instead, more slowly."
     fi
-    present=$(usable_paddle "$python")
-    content=$(cat requirements.txt constraints.txt pyproject.toml $(git ls-files custom_ops 2>/dev/null) | cksum; pwd; echo "$present")
-    printf '%s' "$content" >"$stamp"
+    _content >"$stamp"
+}
+
+# What an environment depends on: the lists of packages, the operator's sources, the clone's place, the Paddle.
+_content() {
+    cat requirements.txt constraints.txt pyproject.toml setup.py custom_ops/*.py custom_ops/csrc/* | cksum
+    printf '%s\n' "$PWD" "$(usable_paddle "$python")"
 }

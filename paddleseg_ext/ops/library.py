@@ -12,7 +12,6 @@ from types import ModuleType
 from typing import Optional
 
 import filelock
-from paddle.utils.cpp_extension import load_op_meta_info_and_register_op
 from paddleseg.utils import logger
 
 from paddleseg_ext.errors import UserError
@@ -38,6 +37,9 @@ def load() -> Optional[Path]:
         if _loaded is None and _reason is None:
             try:
                 library = _from_wheel() or _from_cache()
+                # Imported here because the import alone prints a warning about ccache.
+                from paddle.utils.cpp_extension import load_op_meta_info_and_register_op
+
                 load_op_meta_info_and_register_op(str(library))
                 _loaded = library
             except UserError as error:
