@@ -35,7 +35,7 @@ from paddleseg.models import (
     sfnet,
     upernet_cae,
 )
-from paddleseg.models.backbones import cae, swin_transformer, vision_transformer, vit_adapter
+from paddleseg.models.backbones import cae, mscan, swin_transformer, vision_transformer, vit_adapter
 from paddleseg.models.layers import ms_deformable_attention, vit_adapter_layers
 from paddleseg.models.losses import (
     binary_cross_entropy_loss,
@@ -43,6 +43,7 @@ from paddleseg.models.losses import (
     decoupledsegnet_relax_boundary_loss,
     dice_loss,
     gscnn_dual_task_loss,
+    maskformer_loss,
     ohem_cross_entropy_loss,
     ohem_edge_attention_loss,
     point_cross_entropy_loss,
@@ -407,6 +408,23 @@ def upernet_cae_channels() -> None:
     _amend(upernet_cae.UPerNetCAE.forward, ("[B, -1, Hp, Wp]", "[B, feat.shape[-1], Hp, Wp]"))
 
 
+def mscan_channels() -> None:
+    """MSCAN, of SegNeXt, leaves the number of its channels to be worked out, like UPerNetCAE.
+
+    Shows on: 2.6.2 (ValueError on export). Pinned by: tests/compat.
+    """
+    _amend(mscan.MSCAN.forward, ("[B, H, W, -1]", "[B, H, W, x.shape[-1]]"))
+
+
+def maskformer_gather() -> None:
+    """``MaskFormerLoss`` gathers boolean masks, which no CPU kernel of Paddle 2.6 does.
+
+    Shows on: 2.6.2 (RuntimeError). Pinned by: tests/compat.
+    """
+    change = ("paddle.cast(item['masks'], 'bool')", "(item['masks'] != 0).astype('int32')")
+    _amend(maskformer_loss.MaskFormerLoss.forward, change)
+
+
 def swin_dynamic_shape() -> None:
     """``SwinTransformer`` (UPerNet, MaskFormer, MLATransformer) counts its windows with numpy and floats, and pads by
     lists of numbers, none of which is possible in a graph whose height and width are open.
@@ -521,6 +539,8 @@ REPAIRS = (
     backbone_without_weights,
     sync_batch_norm_on_cpu,
     upernet_cae_channels,
+    mscan_channels,
+    maskformer_gather,
     swin_dynamic_shape,
     deformable_attention,
     espnet_classes,

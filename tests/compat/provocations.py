@@ -294,6 +294,27 @@ def upernet_cae_channels() -> None:
     assert float((exported(image) - live).abs().max()) < 1e-5
 
 
+def mscan_channels() -> None:
+    backbone = backbones.MSCAN(embed_dims=[4, 4, 4, 4], mlp_ratios=[1, 1, 1, 1], depths=[1, 1, 1, 1])
+    exported = export(backbone)
+    image = paddle.to_tensor(np.random.RandomState(0).randn(1, 3, 64, 96).astype("float32"))
+    for live, saved in zip(backbone(image), exported(image)):
+        assert live.shape == saved.shape and float((live - saved).abs().max()) < 1e-5
+
+
+def maskformer_gather() -> None:
+    draw = np.random.RandomState(0)
+    outputs = {
+        "pred_logits": paddle.to_tensor(draw.randn(2, 6, CLASSES + 1).astype("float32"), stop_gradient=False),
+        "pred_masks": paddle.to_tensor(draw.randn(2, 6, 4, 4).astype("float32"), stop_gradient=False),
+    }
+    target = {"gt_classes": [[0, 2, 255], [1, 255, 255]], "gt_masks": draw.randint(0, 2, (2, 3, 16, 16))}
+    target = {key: paddle.to_tensor(item) for key, item in target.items()}
+    loss = losses.MaskFormerLoss(num_classes=CLASSES)(outputs, target)
+    loss.backward()
+    assert np.isfinite(float(loss)) and float(outputs["pred_masks"].grad.abs().sum()) > 0
+
+
 def swin_dynamic_shape() -> None:
     size = {"embed_dim": 4, "depths": [2, 2], "num_heads": [1, 2], "window_size": 3, "out_indices": (0, 1)}
     backbone = backbones.SwinTransformer(**size)
@@ -354,6 +375,8 @@ PROVOCATIONS = {
         backbone_without_weights,
         sync_batch_norm_on_cpu,
         upernet_cae_channels,
+        mscan_channels,
+        maskformer_gather,
         swin_dynamic_shape,
         deformable_attention,
         espnet_classes,
