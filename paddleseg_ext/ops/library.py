@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import threading
+import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Optional
@@ -37,8 +38,10 @@ def load() -> Optional[Path]:
         if _loaded is None and _reason is None:
             try:
                 library = _from_wheel() or _from_cache()
-                # Imported here because the import alone prints a warning about ccache.
-                from paddle.utils.cpp_extension import load_op_meta_info_and_register_op
+                with warnings.catch_warnings():
+                    # The import warns of a missing ccache, which nobody here waits for.
+                    warnings.simplefilter("ignore")
+                    from paddle.utils.cpp_extension import load_op_meta_info_and_register_op
 
                 load_op_meta_info_and_register_op(str(library))
                 _loaded = library
