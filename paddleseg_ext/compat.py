@@ -35,7 +35,7 @@ from paddleseg.models import (
     sfnet,
     upernet_cae,
 )
-from paddleseg.models.backbones import cae, mscan, swin_transformer, vision_transformer, vit_adapter
+from paddleseg.models.backbones import cae, hrformer, mscan, swin_transformer, vision_transformer, vit_adapter
 from paddleseg.models.layers import ms_deformable_attention, vit_adapter_layers
 from paddleseg.models.losses import (
     binary_cross_entropy_loss,
@@ -425,6 +425,18 @@ def maskformer_gather() -> None:
     _amend(maskformer_loss.MaskFormerLoss.forward, change)
 
 
+def hrformer_assertions() -> None:
+    """HRFormer's attention asserts shapes that are not known yet in a static graph.
+
+    Shows on: 3.2.2, 3.3.1 (TypeError on export). Pinned by: tests/compat.
+    """
+    _amend(
+        hrformer.Attention.forward,
+        ("assert list(", "assert True or list("),
+        ("assert (\n            src_len ==", "assert True or (\n            src_len =="),
+    )
+
+
 def swin_dynamic_shape() -> None:
     """``SwinTransformer`` (UPerNet, MaskFormer, MLATransformer) counts its windows with numpy and floats, and pads by
     lists of numbers, none of which is possible in a graph whose height and width are open.
@@ -449,6 +461,7 @@ def swin_dynamic_shape() -> None:
         _amend(layer.forward, pad)
 
 
+@paddle.jit.not_to_static  # it holds nothing to translate
 def pad_by(x: paddle.Tensor, widths: list) -> paddle.Tensor:
     """``F.pad`` for widths some of which may be tensors, or variables of a static graph."""
     if all(isinstance(width, int) for width in widths):
@@ -541,6 +554,7 @@ REPAIRS = (
     upernet_cae_channels,
     mscan_channels,
     maskformer_gather,
+    hrformer_assertions,
     swin_dynamic_shape,
     deformable_attention,
     espnet_classes,

@@ -16,6 +16,7 @@ import numpy as np
 import paddle
 from paddleseg import datasets, models, transforms
 from paddleseg.models import backbones, losses
+from paddleseg.models.backbones.hrformer import InterlacedPoolAttention
 from paddleseg.models.decoupled_segnet import SqueezeBodyEdge
 from paddleseg.models.dnlnet import DNLHead
 from paddleseg.models.emanet import EMAHead
@@ -315,6 +316,26 @@ def maskformer_gather() -> None:
     assert np.isfinite(float(loss)) and float(outputs["pred_masks"].grad.abs().sum()) > 0
 
 
+def hrformer_assertions() -> None:
+    attention = InterlacedPoolAttention(8, 2, window_size=3)
+    attention.eval()
+
+    class Exported(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = attention
+
+        def forward(self, x):
+            height, width = paddle.shape(x)[2:]
+            return self.attention(x.flatten(2).transpose([0, 2, 1]), height, width)
+
+    exported = export(Exported(), (None, 8, None, None))
+    for height, width in ((6, 6), (7, 11)):
+        feature = paddle.to_tensor(np.random.RandomState(0).randn(1, 8, height, width).astype("float32"))
+        live = attention(feature.flatten(2).transpose([0, 2, 1]), height, width)
+        assert float((exported(feature) - live).abs().max()) < 1e-5
+
+
 def swin_dynamic_shape() -> None:
     size = {"embed_dim": 4, "depths": [2, 2], "num_heads": [1, 2], "window_size": 3, "out_indices": (0, 1)}
     backbone = backbones.SwinTransformer(**size)
@@ -377,6 +398,7 @@ PROVOCATIONS = {
         upernet_cae_channels,
         mscan_channels,
         maskformer_gather,
+        hrformer_assertions,
         swin_dynamic_shape,
         deformable_attention,
         espnet_classes,
