@@ -14,7 +14,7 @@ from paddleseg_ext.engine.predictor import Predictor, sample_input
 from paddleseg_ext.engine.visualize import palette
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models import PSANet
-from tests.engine_deploy.conftest import files_below, settle
+from tests.deploy.conftest import files_below, settle
 
 NAMES = ["a", "b", "c", "d", "e"]
 SIZES = ((97, 129), (128, 96), (65, 113))

@@ -17,7 +17,7 @@ import predict
 from paddleseg_ext.engine import cli, predictor
 from paddleseg_ext.engine.deploy_yaml import read_deploy
 from paddleseg_ext.errors import UserError
-from tests.engine_deploy.conftest import ROOT, files_below, small_config
+from tests.deploy.conftest import ROOT, files_below, small_config
 
 NAMES = ("a", "b", "deep/er/c")
 
