@@ -31,6 +31,7 @@ from paddleseg.models import (
     isanet,
     knet,
     layers,
+    maskformer,
     pointrend,
     sfnet,
     upernet_cae,
@@ -425,6 +426,22 @@ def maskformer_gather() -> None:
     _amend(maskformer_loss.MaskFormerLoss.forward, change)
 
 
+def maskformer_batch() -> None:
+    """MaskFormer loops over the images of a batch, endlessly where their number is open, and answers for the last one.
+
+    Shows on: 2.6.2, 3.2.2, 3.3.1 (RuntimeError on export, or an export that never ends). Pinned by: tests/compat.
+    """
+    _amend(
+        maskformer.MaskFormer.forward,
+        ("zip(mask_cls_results,\n                                                     mask_pred_results)",
+         "zip([mask_cls_results[-1]], [mask_pred_results[-1]])"),
+    )  # fmt: skip
+    _amend(
+        maskformer.Transformer.forward,
+        ("paddle.stack([query_embed for i in range(bs)], axis=1)", "query_embed.unsqueeze(1).tile([1, bs, 1])"),
+    )
+
+
 def hrformer_assertions() -> None:
     """HRFormer's attention asserts shapes that are not known yet in a static graph.
 
@@ -554,6 +571,7 @@ REPAIRS = (
     upernet_cae_channels,
     mscan_channels,
     maskformer_gather,
+    maskformer_batch,
     hrformer_assertions,
     swin_dynamic_shape,
     deformable_attention,

@@ -24,6 +24,7 @@ from paddleseg.models.isanet import ISAHead
 from paddleseg.models.layers.ms_deformable_attention import MSDeformAttn
 from paddleseg.models.layers.vit_adapter_layers import SpatialPriorModule
 from paddleseg.models.losses.rmi_loss import RMILoss
+from paddleseg.models.maskformer import Transformer
 from paddleseg.models.pointrend import PointHead
 from paddleseg.models.sfnet import AlignedModule
 from paddleseg.utils import metrics
@@ -88,7 +89,7 @@ def export(network: paddle.nn.Layer, shape: tuple = (None, 3, None, None)) -> pa
     network.eval()
     spec = [paddle.static.InputSpec(list(shape), "float32")]
     with tempfile.TemporaryDirectory() as folder:
-        paddle.jit.save(paddle.jit.to_static(network, input_spec=spec), f"{folder}/network")
+        paddle.jit.save(paddle.jit.to_static(network, input_spec=spec, full_graph=True), f"{folder}/network")
         loaded = paddle.jit.load(f"{folder}/network")
     loaded.eval()
     return loaded
@@ -316,6 +317,36 @@ def maskformer_gather() -> None:
     assert np.isfinite(float(loss)) and float(outputs["pred_masks"].grad.abs().sum()) > 0
 
 
+def maskformer_batch() -> None:
+    network = models.MaskFormer.__new__(models.MaskFormer)
+    paddle.nn.Layer.__init__(network)
+    network.sem_seg_postprocess_before_inference = False
+    network.backbone = paddle.nn.AvgPool2D(4)
+    network.seghead = lambda x: {"pred_masks": x, "pred_logits": x.flatten(2)[:, :, :3]}
+    image = paddle.to_tensor(np.random.RandomState(0).randn(1, 3, 16, 24).astype("float32"))
+    network.eval()
+    (live,) = network(image)
+    assert float((export(network)(image) - live).abs().max()) < 1e-5
+
+    # The second half of the fault, reached only behind the first: without the repair this export never ends.
+    transformer = Transformer(8, 2, 1, 1, 8, 0.0)
+    transformer.eval()
+
+    class Exported(paddle.nn.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.transformer = transformer
+            self.register_buffer("query", paddle.ones([5, 8]))
+
+        def forward(self, x):
+            return self.transformer(x, None, self.query, x)[0]
+
+    feature = paddle.to_tensor(np.random.RandomState(0).randn(2, 8, 3, 4).astype("float32"))
+    network = Exported()
+    live = network(feature)
+    assert float((export(network, (None, 8, None, None))(feature) - live).abs().max()) < 1e-5
+
+
 def hrformer_assertions() -> None:
     attention = InterlacedPoolAttention(8, 2, window_size=3)
     attention.eval()
@@ -398,6 +429,7 @@ PROVOCATIONS = {
         upernet_cae_channels,
         mscan_channels,
         maskformer_gather,
+        maskformer_batch,
         hrformer_assertions,
         swin_dynamic_shape,
         deformable_attention,
