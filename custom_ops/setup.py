@@ -10,10 +10,14 @@ import json
 import sys
 from pathlib import Path
 
+import setuptools
 from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 from wheel.bdist_wheel import bdist_wheel
 
+if int(setuptools.__version__.split(".")[0]) < 64:
+    # Seen with 58, which Python 3.9 brings: the wheel lacks the library.
+    sys.exit(f"error: setuptools {setuptools.__version__} is too old to build this; pip install 'setuptools>=64,<80'.")
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 try:
     import recipe
