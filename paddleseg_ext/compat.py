@@ -15,6 +15,7 @@ import inspect
 import linecache
 import sys
 import textwrap
+import warnings
 from types import FunctionType, ModuleType
 from typing import Callable
 
@@ -85,7 +86,11 @@ def _amend(function: FunctionType, *changes: tuple[str, str]) -> None:
     free = function.__code__.co_freevars
     source = f"def around({', '.join(free)}):\n{textwrap.indent(source, '    ')}\n    return {function.__name__}\n"
     scope: dict = {}
-    exec(compile(source, filename, "exec"), function.__globals__, scope)
+    with warnings.catch_warnings():
+        # PaddleSeg's docstrings hold escapes that Python 3.12 warns of, and these are not the user's.
+        warnings.simplefilter("ignore")
+        code = compile(source, filename, "exec")
+    exec(code, function.__globals__, scope)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     function.__code__ = scope["around"](*free).__code__
 

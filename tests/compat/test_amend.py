@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,18 @@ def test_unknown_source_is_left_alone():
     code = function.__code__
     compat._amend(function, ('"a"', '"b"'), ("absent", "present"))
     assert function.__code__ is code and function() == "a"
+
+
+def test_escapes_in_paddlesegs_docstrings_warn_nobody(tmp_path, monkeypatch):
+    (tmp_path / "escaping.py").write_text('def function():\n    """A \\s."""\n    return "a"\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from escaping import function
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compat._amend(function, ('"a"', '"b"'))
+    assert function() == "b"
 
 
 def test_amended_function_can_become_a_static_graph():
