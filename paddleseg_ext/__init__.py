@@ -5,9 +5,13 @@ and data set of this package with PaddleSeg's component manager, and puts this p
 place of ``paddleseg.core.train``.
 """
 
+import warnings
 import zlib  # noqa: F401  Paddle 2.6.2 crashes scipy's import later on unless zlib was loaded before paddle.
 
-from paddleseg_ext import compat
+# Paddle 3 says this to everyone who imports it; it is of use only to those who build operators day in, day out.
+warnings.filterwarnings("ignore", message="No ccache found")
+
+from paddleseg_ext import compat  # noqa: E402
 
 compat.apply()
 

@@ -7,12 +7,12 @@ import importlib.util
 import json
 import os
 import threading
-import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import Optional
 
 import filelock
+from paddle.utils.cpp_extension import load_op_meta_info_and_register_op
 from paddleseg.utils import logger
 
 from paddleseg_ext.errors import UserError
@@ -38,11 +38,6 @@ def load() -> Optional[Path]:
         if _loaded is None and _reason is None:
             try:
                 library = _from_wheel() or _from_cache()
-                with warnings.catch_warnings():
-                    # The import warns of a missing ccache, which nobody here waits for.
-                    warnings.simplefilter("ignore")
-                    from paddle.utils.cpp_extension import load_op_meta_info_and_register_op
-
                 load_op_meta_info_and_register_op(str(library))
                 _loaded = library
             except UserError as error:
