@@ -48,18 +48,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--config", required=True, metavar="FILE", help="the deploy.yaml that export.py wrote, or its folder."
     )
-    parser.add_argument(
-        "--image_path",
-        required=True,
-        metavar="PATH",
-        help="an image, a folder of images, or a text file with one image per line, relative to that file.",
-    )
-    parser.add_argument(
-        "--save_dir",
-        default="output/infer",
-        metavar="DIR",
-        help="gets label/ (class indices), pseudo_color_prediction/ and added_prediction/ (overlay with a legend).",
-    )
+    cli.add_picture_flags(parser, save_dir="output/infer")
     parser.add_argument(
         "--batch_size",
         type=cli.positive_int,
@@ -68,7 +57,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="images that run together, where neighbours have one size after the transforms.",
     )
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute.")
-    parser.add_argument("--device_id", type=cli.natural_int, default=0, metavar="N", help="which card.")
     parser.add_argument(
         "--enable_mkldnn",
         type=yes_or_no,
@@ -78,13 +66,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--cpu_threads", type=cli.positive_int, metavar="N", help="threads of the CPU (default: all cores)."
-    )
-    parser.add_argument(
-        "--custom_color",
-        nargs="+",
-        type=cli.natural_int,
-        metavar="N",
-        help="red green blue of class 0, of class 1 and so on, instead of those in deploy.yaml.",
     )
     parser.add_argument("--benchmark", **switch, help="print how long preparing, running and finishing took.")
     parser.add_argument("--save_log_path", metavar="FILE", help="with --benchmark, write the table there as well.")

@@ -164,6 +164,36 @@ def add_model_path_flag(parser: Parser) -> None:
     )
 
 
+def add_picture_flags(parser: Parser, save_dir: str) -> None:
+    """Add ``--image_path``, ``--save_dir``, ``--device_id`` and ``--custom_color``, of whatever segments images.
+
+    Args:
+        save_dir: The default of ``--save_dir``.
+    """
+    parser.add_argument(
+        "--image_path",
+        required=True,
+        metavar="PATH",
+        help="an image, a folder of images, or a text file with one image per line, relative to that file.",
+    )
+    parser.add_argument(
+        "--save_dir",
+        default=save_dir,
+        metavar="DIR",
+        help="gets label/ (class indices), pseudo_color_prediction/ and added_prediction/ (overlay with a legend).",
+    )
+    parser.add_argument(
+        "--device_id", type=natural_int, default=0, metavar="N", help="which card, where there are several."
+    )
+    parser.add_argument(
+        "--custom_color",
+        nargs="+",
+        type=natural_int,
+        metavar="N",
+        help="red green blue of class 0, of class 1 and so on, instead of the data set's or PaddleSeg's colours.",
+    )
+
+
 def add_inference_flags(parser: Parser, augment: str) -> None:
     """Add the flags of test-time augmentation and sliding windows.
 
