@@ -5,7 +5,8 @@ PaddleSeg's ``ResNet_vd`` and from one another:
 
 * v1c (SSSegmentation, mmsegmentation): stem 32-32-64, plain strided 1x1 shortcuts, and a *contracted* dilation:
   the first block of a dilated stage keeps the dilation of the stage before it.
-* deep stem (the authors' semseg): stem 64-64-128, and every block of a dilated stage has the full dilation.
+* deep stem: stem 64-64-128. In semseg, by the authors of PSPNet and PSANet, every block of a dilated stage has the
+  full dilation; in openseg.pytorch, by those of ISANet, it is contracted and the max pooling rounds up.
 
 Parameter names are those of the peers' own checkpoints (``stem.0``, ``layer1.0.conv1``, ``layer1.0.downsample.0``).
 """
@@ -96,7 +97,8 @@ class ResNet(nn.Layer):
         output_stride: 8, 16 or 32: the size of the input over the size of the last feature map.
         stem_channels: Widths of the three 3x3 stem convolutions.
         contract_dilation: True: the first block of a dilated stage has half its dilation (SSSegmentation,
-            mmsegmentation). False: the full dilation (semseg).
+            mmsegmentation, openseg.pytorch). False: the full dilation (semseg).
+        ceil_mode: Whether the max pooling after the stem rounds the size of its result up (openseg.pytorch).
         in_channels: Channels of the input image.
         base_channels: Width of the first stage, 64 in the paper; the others are 2, 4 and 8 times as wide.
         pretrained: Path or address of ``.pdparams`` weights, or None.
@@ -111,6 +113,7 @@ class ResNet(nn.Layer):
         output_stride: int = 8,
         stem_channels: Sequence[int] = (32, 32, 64),
         contract_dilation: bool = True,
+        ceil_mode: bool = False,
         in_channels: int = 3,
         base_channels: int = 64,
         pretrained: Optional[str] = None,
@@ -135,7 +138,7 @@ class ResNet(nn.Layer):
             ]
             channels = width
         self.stem = nn.Sequential(*stem)
-        self.maxpool = nn.MaxPool2D(3, stride=2, padding=1)
+        self.maxpool = nn.MaxPool2D(3, stride=2, padding=1, ceil_mode=ceil_mode)
 
         strides, dilations = _STAGES[output_stride]
         for i, (blocks, width, stride, dilation) in enumerate(zip(_BLOCKS[depth], widths, strides, dilations)):
@@ -186,7 +189,6 @@ def _deepstem(depth: int, base_channels: int = 64, **kwargs) -> ResNet:
     return ResNet(
         depth,
         stem_channels=(base_channels, base_channels, base_channels * 2),
-        contract_dilation=False,
         base_channels=base_channels,
         **kwargs,
     )
@@ -218,15 +220,47 @@ def ResNet101_v1c(
 
 @manager.BACKBONES.add_component
 def ResNet50_deepstem(
-    output_stride: int = 8, in_channels: int = 3, base_channels: int = 64, pretrained: Optional[str] = None
+    output_stride: int = 8,
+    contract_dilation: bool = False,
+    ceil_mode: bool = False,
+    in_channels: int = 3,
+    base_channels: int = 64,
+    pretrained: Optional[str] = None,
 ) -> ResNet:
-    """ResNet-50 of the PSANet authors' semseg (stem 64-64-128); see :class:`ResNet` for the arguments."""
-    return _deepstem(50, base_channels, output_stride=output_stride, in_channels=in_channels, pretrained=pretrained)
+    """ResNet-50 with the stem 64-64-128 of the authors' implementations; see :class:`ResNet` for the arguments.
+
+    As it stands it is semseg's; with ``contract_dilation`` and ``ceil_mode`` it is openseg.pytorch's.
+    """
+    return _deepstem(
+        50,
+        base_channels,
+        output_stride=output_stride,
+        contract_dilation=contract_dilation,
+        ceil_mode=ceil_mode,
+        in_channels=in_channels,
+        pretrained=pretrained,
+    )
 
 
 @manager.BACKBONES.add_component
 def ResNet101_deepstem(
-    output_stride: int = 8, in_channels: int = 3, base_channels: int = 64, pretrained: Optional[str] = None
+    output_stride: int = 8,
+    contract_dilation: bool = False,
+    ceil_mode: bool = False,
+    in_channels: int = 3,
+    base_channels: int = 64,
+    pretrained: Optional[str] = None,
 ) -> ResNet:
-    """ResNet-101 of the PSANet authors' semseg (stem 64-64-128); see :class:`ResNet` for the arguments."""
-    return _deepstem(101, base_channels, output_stride=output_stride, in_channels=in_channels, pretrained=pretrained)
+    """ResNet-101 with the stem 64-64-128 of the authors' implementations; see :class:`ResNet` for the arguments.
+
+    As it stands it is semseg's; with ``contract_dilation`` and ``ceil_mode`` it is openseg.pytorch's.
+    """
+    return _deepstem(
+        101,
+        base_channels,
+        output_stride=output_stride,
+        contract_dilation=contract_dilation,
+        ceil_mode=ceil_mode,
+        in_channels=in_channels,
+        pretrained=pretrained,
+    )

@@ -8,21 +8,20 @@ from typing import Optional, Union
 
 import paddle
 from paddle import nn
-from paddleseg.cvlibs import manager
 from paddleseg.models import layers
-from paddleseg.utils import utils
 
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.models.initialisation import initialise
 from paddleseg_ext.models.layouts import PSANET, PSANetLayout, find_layout
 from paddleseg_ext.models.resize import resize, spatial_size
+from paddleseg_ext.models.segmentor import Segmentor, fcn_head
 from paddleseg_ext.ops import attend, point_wise_attention
 
 # PSANet_paddle and semseg write the type as a number.
 _PSA_TYPES = {0: "collect", 1: "distribute", 2: "bi-direction"}
 
 
-@manager.MODELS.add_component
-class PSANet(nn.Layer):
+class PSANet(Segmentor):
     """PSANet with the head of one of its four published implementations.
 
     Args:
@@ -71,15 +70,14 @@ class PSANet(nn.Layer):
         align_corners: bool = False,
         pretrained: Optional[str] = None,
     ):
-        super().__init__()
         row = find_layout(PSANET, layout, "PSANet")
-        if len(backbone_indices) != 2:
-            raise UserError(f"PSANet takes two backbone_indices (auxiliary, main), not {list(backbone_indices)}.")
-        aux_in, main_in = (backbone.feat_channels[i] for i in backbone_indices)
-        self.backbone = backbone
-        self.backbone_indices = tuple(backbone_indices)
-        self.enable_auxiliary_loss = enable_auxiliary_loss
-        self.align_corners = align_corners if row.align_corners is None else row.align_corners
+        super().__init__(
+            backbone,
+            backbone_indices,
+            enable_auxiliary_loss,
+            align_corners if row.align_corners is None else row.align_corners,
+        )
+        aux_in, main_in = self.in_channels
         self.psa = None
         if use_psa:
             self.psa = PointWiseSpatialAttention(
@@ -95,34 +93,28 @@ class PSANet(nn.Layer):
                 psa_softmax=psa_softmax,
                 align_corners=self.align_corners,
             )
-        self.head = _head(main_in * (2 if use_psa else 1), feats_channels, num_classes, dropout, row)
+        self.head = fcn_head(
+            main_in * (2 if use_psa else 1), feats_channels, num_classes, dropout, row.channel_dropout
+        )
+        heads = [self.head] if self.psa is None else [self.psa, self.head]
+        classifiers = [self.head.conv]
         if enable_auxiliary_loss:
-            self.aux_head = _head(aux_in, aux_channels or row.aux_channels, num_classes, dropout, row)
-        if pretrained is not None:
-            utils.load_entire_model(self, pretrained)
+            self.aux_head = fcn_head(
+                aux_in, aux_channels or row.aux_channels, num_classes, dropout, row.channel_dropout
+            )
+            heads.append(self.aux_head)
+            classifiers.append(self.aux_head.conv)
+        initialise(heads, classifiers, row.initialisation)
+        self.load_pretrained(pretrained)
 
     def feature_logits(self, x: paddle.Tensor) -> list:
-        """Logits (N, num_classes, h, w) at the size of the features: [main, auxiliary] in training, else [main]."""
-        features = self.backbone(x)
-        main = features[self.backbone_indices[1]]
+        auxiliary, main = self.features(x)
         if self.psa is not None:
             main = self.psa(main)
         logits = [self.head(main)]
-        if self.training and self.enable_auxiliary_loss:
-            logits.append(self.aux_head(features[self.backbone_indices[0]]))
+        if auxiliary is not None:
+            logits.append(self.aux_head(auxiliary))
         return logits
-
-    def forward(self, x: paddle.Tensor) -> list:
-        """Image (N, 3, H, W) to logits (N, num_classes, H, W): [main, auxiliary] in training, else [main]."""
-        size = spatial_size(x)
-        return [resize(logits, size, self.align_corners) for logits in self.feature_logits(x)]
-
-
-def _head(in_channels: int, channels: int, num_classes: int, dropout: float, row: PSANetLayout) -> layers.AuxLayer:
-    head = layers.AuxLayer(in_channels, channels, num_classes, dropout_prob=dropout, bias_attr=False)
-    if row.channel_dropout:
-        head.dropout = nn.Dropout2D(dropout)
-    return head
 
 
 class PointWiseSpatialAttention(nn.Layer):

@@ -1,0 +1,232 @@
+"""PSPNet: Pyramid Scene Parsing Network (CVPR 2017).
+
+https://openaccess.thecvf.com/content_cvpr_2017/papers/Zhao_Pyramid_Scene_Parsing_CVPR_2017_paper.pdf
+"""
+
+from collections.abc import Sequence
+from typing import Optional
+
+import paddle
+import paddle.nn.functional as F
+from paddle import nn
+from paddleseg.models import layers
+
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.models.initialisation import initialise
+from paddleseg_ext.models.layouts import PSPNET, PSPNetLayout, find_layout
+from paddleseg_ext.models.resize import resize, spatial_size
+from paddleseg_ext.models.segmentor import Segmentor, fcn_head
+from paddleseg_ext.ops.shapes import sizes
+
+
+class PSPNet(Segmentor):
+    """PSPNet with the head of one of its four published implementations.
+
+    With PaddleSeg's arguments alone it is ``paddleseg.models.PSPNet``: the same parameter names and the same outputs,
+    bit for bit.
+
+    Args:
+        num_classes: Number of target classes.
+        backbone: A backbone with ``feat_channels`` that returns a list of features.
+        backbone_indices: Which features feed the auxiliary and the main head.
+        pp_out_channels: Width of the head; None: that of the layout (1024 in 'paddleseg', 512 in the others).
+        bin_sizes: Sides of the pooled maps.
+        enable_auxiliary_loss: Whether training also returns the auxiliary logits.
+        align_corners: Of the resizes of the pooled maps and of the logits, where the layout leaves them open.
+        pretrained: Path or address of weights of the whole model, or None.
+        layout: Whose head to build: 'paddleseg', 'ssseg', 'mmseg' or 'semseg' (``models/layouts.py``).
+        aux_channels: Width of the auxiliary head; None: that of the layout.
+        dropout: Dropout ratio before both classifiers.
+
+    Raises:
+        UserError: an argument is not one of those above; in training, a batch of one image in a layout other than
+            'paddleseg', because the map of a single bin then has nothing to be normalised by.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        backbone: nn.Layer,
+        backbone_indices: Sequence[int] = (2, 3),
+        pp_out_channels: Optional[int] = None,
+        bin_sizes: Sequence[int] = (1, 2, 3, 6),
+        enable_auxiliary_loss: bool = True,
+        align_corners: bool = False,
+        pretrained: Optional[str] = None,
+        layout: str = "paddleseg",
+        aux_channels: Optional[int] = None,
+        dropout: float = 0.1,
+    ):
+        row = find_layout(PSPNET, layout, "PSPNet")
+        if not bin_sizes or not all(isinstance(side, int) and side > 0 for side in bin_sizes):
+            raise UserError(f"bin_sizes must be positive whole numbers, such as [1, 2, 3, 6], not {bin_sizes}.")
+        super().__init__(
+            backbone,
+            backbone_indices,
+            enable_auxiliary_loss,
+            align_corners if row.align_corners is None else row.align_corners,
+            auxiliary_in_eval=row.auxiliary_in_eval,
+        )
+        self.head = PSPHead(
+            num_classes,
+            self.in_channels,
+            pp_out_channels or row.head_channels,
+            bin_sizes,
+            enable_auxiliary_loss,
+            self.align_corners,
+            row,
+            aux_channels=aux_channels,
+            dropout=dropout,
+        )
+        classifiers = [self.head.conv]
+        if enable_auxiliary_loss:
+            classifiers.append(self.head.auxlayer.conv)
+        initialise([self.head], classifiers, row.initialisation)
+        self.load_pretrained(pretrained)
+
+    def feature_logits(self, x: paddle.Tensor) -> list:
+        return self.head(*self.features(x))
+
+
+class PSPHead(nn.Layer):
+    """The pyramid and both classifiers: (auxiliary feature or None, main feature) to a list of logits.
+
+    Args:
+        num_classes: Number of target classes.
+        in_channels: Channels of the auxiliary and of the main feature.
+        channels: Width after the pyramid.
+        row: The layout.
+        bin_sizes, enable_auxiliary_loss, align_corners, aux_channels, dropout: See :class:`PSPNet`.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: Sequence[int],
+        channels: int,
+        bin_sizes: Sequence[int],
+        enable_auxiliary_loss: bool,
+        align_corners: bool,
+        row: PSPNetLayout,
+        aux_channels: Optional[int] = None,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        aux_in, main_in = in_channels
+        # The names are PaddleSeg's, whose weights load unchanged.
+        self.psp_module = PyramidPooling(
+            main_in,
+            channels,
+            bin_sizes,
+            align_corners if row.pyramid_align_corners is None else row.pyramid_align_corners,
+            row,
+        )
+        self.dropout = nn.Dropout2D(dropout) if row.channel_dropout else nn.Dropout(dropout)
+        self.conv = nn.Conv2D(channels, num_classes, kernel_size=1)
+        if enable_auxiliary_loss:
+            self.auxlayer = fcn_head(
+                aux_in,
+                aux_channels or row.aux_channels or aux_in // 4,
+                num_classes,
+                dropout,
+                row.channel_dropout,
+                row.conv_bias,
+            )
+
+    def forward(self, auxiliary: Optional[paddle.Tensor], main: paddle.Tensor) -> list:
+        logits = [self.conv(self.dropout(self.psp_module(main)))]
+        if auxiliary is not None:
+            logits.append(self.auxlayer(auxiliary))
+        return logits
+
+
+class PyramidPooling(nn.Layer):
+    """The pyramid pooling module: feature (N, C, h, w) to (N, channels, h, w).
+
+    Args:
+        in_channels: C.
+        channels: Width of the result.
+        bin_sizes: Sides of the pooled maps.
+        align_corners: Of the resize of the pooled maps back to (h, w).
+        row: The layout.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, bin_sizes: Sequence[int], align_corners: bool, row: PSPNetLayout
+    ):
+        super().__init__()
+        self.bin_sizes = tuple(bin_sizes)
+        self.align_corners = align_corners
+        self.row = row
+        branch = in_channels // len(bin_sizes) if row.branch_channels == "shared" else channels
+        bias = {} if row.conv_bias else {"bias_attr": False}
+        # Pooling has no parameters; it has a place in the sequence so that the names are PaddleSeg's.
+        self.stages = nn.LayerList(
+            [
+                nn.Sequential(nn.Identity(), layers.ConvBNReLU(in_channels, branch, kernel_size=1, **bias))
+                for _ in bin_sizes
+            ]
+        )
+        self.conv_bn_relu2 = layers.ConvBNReLU(
+            in_channels + branch * len(bin_sizes), channels, kernel_size=3, padding=1, **bias
+        )
+
+    def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        self._require_samples(x)
+        size = spatial_size(x)
+        levels = [
+            resize(stage(pooled), size, self.align_corners)
+            for stage, pooled in zip(self.stages, adaptive_average_pools(x, self.bin_sizes))
+        ]
+        if self.row.reversed_bins:
+            levels.reverse()
+        return self.conv_bn_relu2(paddle.concat([x, *levels], axis=1))
+
+    @paddle.jit.not_to_static
+    def _require_samples(self, x: paddle.Tensor) -> None:
+        """Raise where torch does. PaddleSeg's own layout trains on, its coarsest level a constant."""
+        if not self.training or 1 not in self.bin_sizes or x.shape[0] != 1 or self.row.reversed_bins:
+            return
+        synchronised = isinstance(self.stages[0][1]._batch_norm, nn.SyncBatchNorm)
+        if not (synchronised and paddle.distributed.get_world_size() > 1):
+            raise UserError(
+                "PSPNet pools every image to a single bin, which batch normalisation cannot normalise with one image "
+                "in the batch; train with a batch_size of 2 or more."
+            )
+
+
+@paddle.jit.not_to_static
+def adaptive_average_pools(x: paddle.Tensor, bins: Sequence[int]) -> list:
+    """``x`` (N, C, h, w) averaged over k x k bins for every k of ``bins``: a list of (N, C, k, k).
+
+    Bin i covers ``floor(i * h / k)`` to ``ceil((i + 1) * h / k)``, so bins overlap where k does not divide h. In a
+    program of unknown size the averages of all k are two matrix products: the framework's adaptive pooling has no
+    counterpart in ONNX there, and the feature is read once instead of once for every k.
+    """
+    if paddle.in_dynamic_mode():
+        return [F.adaptive_avg_pool2d(x, k) for k in bins]
+    n, c, height, width = sizes(x)
+    total = sum(bins)
+    rows, columns = _averaging_matrix(bins, height, x.dtype), _averaging_matrix(bins, width, x.dtype)
+    # Two-dimensional products only: oneDNN in Paddle Inference reads a broadcast operand in the wrong layout.
+    x = paddle.matmul(paddle.reshape(x, [n * c * height, width]), columns, transpose_y=True)
+    x = paddle.transpose(paddle.reshape(x, [n * c, height, total]), [0, 2, 1])
+    x = paddle.matmul(paddle.reshape(x, [n * c * total, height]), rows, transpose_y=True)
+    x = paddle.transpose(paddle.reshape(x, [n, c, total, total]), [0, 1, 3, 2])
+    ends = [sum(bins[: i + 1]) for i in range(len(bins))]
+    return [x[:, :, end - k : end, end - k : end] for k, end in zip(bins, ends)]
+
+
+def _averaging_matrix(bins: Sequence[int], length: object, dtype: paddle.dtype) -> paddle.Tensor:
+    """(sum of bins, length): in the rows of k, one over the bin's length for what the bin covers.
+
+    Worked out in float64, as the matrices of ``resize`` are.
+    """
+    length = paddle.full([], length, "float64") if isinstance(length, int) else paddle.cast(length, "float64")
+    index = paddle.to_tensor([[i] for k in bins for i in range(k)], dtype="float64")
+    count = paddle.to_tensor([[k] for k in bins for _ in range(k)], dtype="float64")
+    start = paddle.floor(index * length / count)
+    end = paddle.ceil((index + 1) * length / count)
+    at = paddle.unsqueeze(paddle.cast(paddle.arange(0, paddle.cast(length, "int64"), 1, "int64"), "float64"), 0)
+    inside = paddle.logical_and(at >= start, at < end)
+    return paddle.cast(paddle.cast(inside, "float64") / (end - start), dtype)
