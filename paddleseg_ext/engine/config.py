@@ -25,6 +25,7 @@ from paddleseg_ext.errors import UserError
 
 TOP_LEVEL_KEYS = (
     "batch_size",
+    "total_batch_size",
     "iters",
     "train_dataset",
     "val_dataset",
@@ -80,6 +81,7 @@ class ValidatedConfig(Config):
         opts: Optional[Sequence[str]] = None,
     ) -> dict:
         """Apply the command line's values to ``dic`` and return it."""
+        planned, decay_steps = dic.get("iters"), _decay_steps(dic)
         if learning_rate is not None:
             if not isinstance(dic.get("lr_scheduler"), dict):
                 raise UserError(f"{self.path}: --learning_rate needs an lr_scheduler in the file; add one.")
@@ -91,6 +93,7 @@ class ValidatedConfig(Config):
         for item in opts or ():
             _apply_option(dic, item)
         _check_keys(self, dic)
+        _move_decay(dic, planned, decay_steps)
         _check_text_numbers(self, dic, ())
         return dic
 
@@ -260,6 +263,23 @@ def _list_index(place: list, name: str, item: str, seen: list) -> int:
     return int(name)
 
 
+def _decay_steps(dic: dict) -> Any:
+    schedule = dic.get("lr_scheduler")
+    return schedule.get("decay_steps") if isinstance(schedule, dict) else None
+
+
+def _move_decay(dic: dict, planned: Any, decay_steps: Any) -> None:
+    """Let a decay that ended one step before the training, as mmengine's does, still do so after ``iters`` changed.
+
+    Any other ``decay_steps`` is left as it is, which is what PaddleSeg does.
+    """
+    asked = dic.get("iters")
+    if not all(isinstance(number, int) for number in (planned, decay_steps, asked)):
+        return
+    if decay_steps == planned - 1 and decay_steps == _decay_steps(dic):
+        dic["lr_scheduler"]["decay_steps"] = max(1, asked - 1)
+
+
 def _dotted(key: Iterable) -> str:
     return ".".join(map(str, key))
 
@@ -291,8 +311,10 @@ def _check_text_numbers(config: ValidatedConfig, value: Any, key: tuple) -> None
 
 
 def _check_numbers(config: ValidatedConfig) -> None:
-    for key in ("batch_size", "iters"):
+    for key in ("batch_size", "iters", "total_batch_size"):
         value = config.dic.get(key)
+        if key == "total_batch_size" and key not in config.dic:
+            continue
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UserError(f"{config.where(key)}: {key} must be a whole number from 1 up, not {value!r}.")
     rate = config.lr_scheduler_cfg.get("learning_rate")
