@@ -93,9 +93,7 @@ class PSANet(Segmentor):
                 psa_softmax=psa_softmax,
                 align_corners=self.align_corners,
             )
-        self.head = fcn_head(
-            main_in * (2 if use_psa else 1), feats_channels, num_classes, dropout, row.channel_dropout
-        )
+        self.head = fcn_head(main_in * (2 if use_psa else 1), feats_channels, num_classes, dropout, row.channel_dropout)
         heads = [self.head] if self.psa is None else [self.psa, self.head]
         classifiers = [self.head.conv]
         if enable_auxiliary_loss:

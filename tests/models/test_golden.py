@@ -1,6 +1,6 @@
-"""PSANet in every layout against the outputs of the published implementations (tests/golden/README.md)."""
+"""The three models in every layout against the outputs of the published implementations (tests/golden/README.md)."""
 
-import re
+from functools import partial
 
 import numpy as np
 import paddle
@@ -8,122 +8,67 @@ import paddle.nn.functional as F
 import pytest
 
 from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_deepstem, ResNet50_v1c
-from paddleseg_ext.models import PSANet
+from paddleseg_ext.models import ISANet, PSANet, PSPNet
+from tests.golden.names import HEADS, peer_name
 from tests.golden.recipe import FOLDER, Case
 
-CASES = sorted(path.stem for path in FOLDER.glob("*psanet*.npz"))
+CASES = sorted(path.stem for path in FOLDER.glob("*.npz"))
 
 # Limits above the measured float32 noise of the original code: depth -> absolute logits, absolute loss,
 # relative gradient norm, absolute running mean, relative running variance.
 LIMITS = {18: (1e-4, 1e-5, 3e-3, 1e-5, 1e-5), 50: (4e-4, 1e-4, 3e-2, 3e-5, 1e-4)}
 
-# Our prefix -> the peer's, longest first; the leaf follows.
-PREFIXES = {
-    "ssseg": {
-        "backbone.": "backbone_net.",
-        "psa.reduce_layer._conv": "reduce.0",
-        "psa.reduce_layer._batch_norm": "reduce.1",
-        "psa.reduce_p._conv": "reduce_p.0",
-        "psa.reduce_p._batch_norm": "reduce_p.1",
-        "psa.attention.0._conv": "attention.0",
-        "psa.attention.0._batch_norm": "attention.1",
-        "psa.attention.1": "attention.3",
-        "psa.attention_p.0._conv": "attention_p.0",
-        "psa.attention_p.0._batch_norm": "attention_p.1",
-        "psa.attention_p.1": "attention_p.3",
-        "psa.proj._conv": "proj.0",
-        "psa.proj._batch_norm": "proj.1",
-        "aux_head.conv_bn_relu._conv": "auxiliary_decoder.0",
-        "aux_head.conv_bn_relu._batch_norm": "auxiliary_decoder.1",
-        "aux_head.conv": "auxiliary_decoder.4",
-        "head.conv_bn_relu._conv": "decoder.0",
-        "head.conv_bn_relu._batch_norm": "decoder.1",
-        "head.conv": "decoder.4",
-    },
-    "mmseg": {
-        "backbone.": "backbone.",
-        "psa.reduce_layer._conv": "decode_head.reduce.conv",
-        "psa.reduce_layer._batch_norm": "decode_head.reduce.bn",
-        "psa.reduce_p._conv": "decode_head.reduce_p.conv",
-        "psa.reduce_p._batch_norm": "decode_head.reduce_p.bn",
-        "psa.attention.0._conv": "decode_head.attention.0.conv",
-        "psa.attention.0._batch_norm": "decode_head.attention.0.bn",
-        "psa.attention.1": "decode_head.attention.1",
-        "psa.attention_p.0._conv": "decode_head.attention_p.0.conv",
-        "psa.attention_p.0._batch_norm": "decode_head.attention_p.0.bn",
-        "psa.attention_p.1": "decode_head.attention_p.1",
-        "psa.proj._conv": "decode_head.proj.conv",
-        "psa.proj._batch_norm": "decode_head.proj.bn",
-        "aux_head.conv_bn_relu._conv": "auxiliary_head.convs.0.conv",
-        "aux_head.conv_bn_relu._batch_norm": "auxiliary_head.convs.0.bn",
-        "aux_head.conv": "auxiliary_head.conv_seg",
-        "head.conv_bn_relu._conv": "decode_head.bottleneck.conv",
-        "head.conv_bn_relu._batch_norm": "decode_head.bottleneck.bn",
-        "head.conv": "decode_head.conv_seg",
-    },
-    "semseg": {
-        "backbone.stem": "layer0",
-        "backbone.": "",
-        "psa.reduce_layer._conv": "psa.reduce.0",
-        "psa.reduce_layer._batch_norm": "psa.reduce.1",
-        "psa.reduce_p._conv": "psa.reduce_p.0",
-        "psa.reduce_p._batch_norm": "psa.reduce_p.1",
-        "psa.attention.0._conv": "psa.attention.0",
-        "psa.attention.0._batch_norm": "psa.attention.1",
-        "psa.attention.1": "psa.attention.3",
-        "psa.attention_p.0._conv": "psa.attention_p.0",
-        "psa.attention_p.0._batch_norm": "psa.attention_p.1",
-        "psa.attention_p.1": "psa.attention_p.3",
-        "psa.proj._conv": "psa.proj.0",
-        "psa.proj._batch_norm": "psa.proj.1",
-        "aux_head.conv_bn_relu._conv": "aux.0",
-        "aux_head.conv_bn_relu._batch_norm": "aux.1",
-        "aux_head.conv": "aux.4",
-        "head.conv_bn_relu._conv": "cls.0",
-        "head.conv_bn_relu._batch_norm": "cls.1",
-        "head.conv": "cls.4",
-    },
+BACKBONES = {
+    ("ssseg", 18): ResNet18_v1c,
+    ("ssseg", 50): ResNet50_v1c,
+    ("mmseg", 50): ResNet50_v1c,
+    ("semseg", 50): ResNet50_deepstem,
+    ("openseg", 50): partial(ResNet50_deepstem, contract_dilation=True, ceil_mode=True),
 }
-LEAVES = {"_mean": "running_mean", "_variance": "running_var"}
+MODELS = {"pspnet": PSPNet, "psanet": PSANet, "isanet": ISANet}
 
 
-def peer_name(ours, peer):
-    prefixes = PREFIXES[peer]
-    prefix = max((p for p in prefixes if ours.startswith(p)), key=len)
-    path = prefixes[prefix] + ours[len(prefix) :]
-    stem, leaf = path.rsplit(".", 1)
-    return f"{stem}.{LEAVES.get(leaf, leaf)}"
+def head_arguments(case):
+    """What the case's own settings say, in the words of our models."""
+    info = case.info
+    peer, model, settings = info["peer"], info["model"], info["settings"]
+    if peer == "semseg":
+        if model == "pspnet":
+            return {"bin_sizes": settings["bins"]}
+        names = ("psa_type", "compact", "shrink_factor", "psa_softmax", "normalization_factor")
+        return {**{name: settings[name] for name in names}, "mask_size": (settings["mask_h"], settings["mask_w"])}
+    if peer == "openseg":
+        return {"down_factor": settings["network"]["factors"][0]}
+    head = settings["head_cfg"] if peer == "ssseg" else settings["decode_head"]
+    align_corners = settings.get("align_corners", False) if peer == "ssseg" else head["align_corners"]
+    aux_channels = settings["auxiliary_cfg"]["out_channels"] if peer == "ssseg" else None
+    common = {"align_corners": align_corners, "aux_channels": aux_channels}
+    width = head["feats_channels"] if peer == "ssseg" else head["channels"]
+    if model == "pspnet":
+        return {**common, "pp_out_channels": width, "bin_sizes": head["pool_scales"]}
+    if model == "isanet":
+        assert width == head["in_channels"] // 4
+        return {**common, "isa_channels": head["isa_channels"], "down_factor": head["down_factor"]}
+    return {
+        **common,
+        **{name: head[name] for name in ("compact", "shrink_factor", "psa_softmax")},
+        "psa_type": head["type"] if peer == "ssseg" else head["psa_type"],
+        "mask_size": tuple(head["mask_size"]),
+        "normalization_factor": head.get("normalization_factor"),
+        "feats_channels": width,
+    }
 
 
 def build(case):
     """The case's model in the current default dtype, with the peer's weights and dropout 0."""
-    info = case.info
-    peer, settings = info["peer"], info["settings"]
-    if peer == "semseg":
-        backbone = ResNet50_deepstem(output_stride=info["outstride"])
-        head = {key: settings[key] for key in ("psa_type", "compact", "shrink_factor", "psa_softmax")}
-        head["mask_size"] = (settings["mask_h"], settings["mask_w"])
-        head["normalization_factor"] = settings["normalization_factor"]
-        align_corners = True
-    else:
-        backbone = {18: ResNet18_v1c, 50: ResNet50_v1c}[info["depth"]](output_stride=info["outstride"])
-        described = settings["head_cfg"] if peer == "ssseg" else settings["decode_head"]
-        head = {key: described[key] for key in ("compact", "shrink_factor", "psa_softmax")}
-        head["psa_type"] = described["type"] if peer == "ssseg" else described["psa_type"]
-        head["mask_size"] = tuple(described["mask_size"])
-        head["normalization_factor"] = described.get("normalization_factor")
-        head["feats_channels"] = described["feats_channels"] if peer == "ssseg" else described["channels"]
-        if peer == "ssseg":
-            head["aux_channels"] = settings["auxiliary_cfg"]["out_channels"]
-            align_corners = settings.get("align_corners", False)
-        else:
-            align_corners = described["align_corners"]
-    model = PSANet(info["num_classes"], backbone, layout=peer, align_corners=align_corners, dropout=0.0, **head)
-    weights = {name: value for name, value in case.weights().items() if not name.endswith("num_batches_tracked")}
+    peer, name = case.info["peer"], case.info["model"]
+    backbone = BACKBONES[peer, case.info["depth"]](output_stride=case.info["outstride"])
+    model = MODELS[name](case.info["num_classes"], backbone, layout=peer, dropout=0.0, **head_arguments(case))
+    weights = {key: value for key, value in case.weights().items() if not key.endswith("num_batches_tracked")}
     state = model.state_dict()
-    assert sorted(peer_name(name, peer) for name in state) == sorted(weights)
-    for name, tensor in state.items():
-        tensor.set_value(weights[peer_name(name, peer)].astype(str(tensor.dtype).split(".")[-1]))
+    assert sorted(peer_name(key, peer, name) for key in state) == sorted(weights)
+    for key, tensor in state.items():
+        tensor.set_value(weights[peer_name(key, peer, name)].astype(str(tensor.dtype).split(".")[-1]))
     return model
 
 
@@ -179,7 +124,9 @@ def test_eval_logits_in_float64(case, default_dtype):
 def test_training_step(case):
     model = build(case)
     model.train()
-    names = {peer_name(name, case.info["peer"]): tensor for name, tensor in model.state_dict().items()}
+    names = {
+        peer_name(name, case.info["peer"], case.info["model"]): tensor for name, tensor in model.state_dict().items()
+    }
     before = {name: names[f"{name}.running_var"].numpy().copy() for name in case.info["bn_layers"]}
     counts = {}
     for name in case.info["bn_layers"]:
@@ -214,5 +161,5 @@ def _count_samples(model, names, name, counts):
     layer.register_forward_pre_hook(hook)
 
 
-def test_every_psanet_peer_is_covered():
-    assert {re.match("[a-z]+", name).group() for name in CASES} == set(PREFIXES)
+def test_every_model_of_every_peer_is_covered():
+    assert {tuple(name.split("_")[:2]) for name in CASES} == set(HEADS)

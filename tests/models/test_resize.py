@@ -14,8 +14,10 @@ SIZES = [((7, 9), (13, 17)), ((13, 17), (7, 9)), ((6, 8), (6, 8)), ((5, 1), (1, 
 def interpolate_axis(x, axis, count, align_corners):
     """One axis by NumPy's own linear interpolation, in float64."""
     length = x.shape[axis]
-    at = np.arange(count) * (length - 1) / max(count - 1, 1) if align_corners else (
-        (np.arange(count) + 0.5) * length / count - 0.5
+    at = (
+        np.arange(count) * (length - 1) / max(count - 1, 1)
+        if align_corners
+        else ((np.arange(count) + 0.5) * length / count - 0.5)
     )
     return np.apply_along_axis(lambda line: np.interp(at, np.arange(length), line), axis, x)
 
@@ -55,9 +57,7 @@ def test_dynamic_graph_of_unknown_size(tmp_path):
     loaded = paddle.jit.load(str(tmp_path / "halve"))
     for size in ((12, 16), (13, 17), (13, 16)):
         x = paddle.rand([2, 3, *size])
-        expected = F.interpolate(
-            x, size=[size[0] // 2, size[1] // 2], mode="bilinear", align_corners=size[0] % 2 == 1
-        )
+        expected = F.interpolate(x, size=[size[0] // 2, size[1] // 2], mode="bilinear", align_corners=size[0] % 2 == 1)
         np.testing.assert_allclose(loaded(x).numpy(), expected.numpy(), atol=1e-6)
 
 
