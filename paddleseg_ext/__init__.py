@@ -15,6 +15,6 @@ from paddleseg_ext import compat  # noqa: E402
 
 compat.apply()
 
-from paddleseg_ext import backbones, datasets, engine, models  # noqa: E402, F401
+from paddleseg_ext import backbones, datasets, engine, models, transforms  # noqa: E402, F401
 
 __version__ = "0.1.0"

@@ -1,0 +1,123 @@
+"""Random brightness, contrast, saturation and hue, as SSD introduced them."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from paddleseg.cvlibs import manager
+
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.transforms import arguments
+from paddleseg_ext.transforms.pixels import channels, eight_bit
+
+_LEVELS = np.arange(256, dtype=np.uint8)
+
+
+@manager.TRANSFORMS.add_component
+class PhotoMetricDistortion:
+    """Change brightness, contrast, saturation and hue, each with probability 1/2, rounding to 8 bits after each.
+
+    Brightness is added and contrast multiplied, without regard to the mean; saturation multiplies and hue shifts the
+    channels of OpenCV's 8-bit HSV. Contrast comes second or last, each with probability 1/2. Draws and arithmetic are
+    those of mmsegmentation 1.x and of SSSegmentation, bit for bit. PaddleSeg's ``RandomDistort`` multiplies
+    brightness, blends contrast with the mean, shuffles the order and counts hue in other units.
+
+    What a step does to a channel depends on its 8-bit value alone, so it is worked out once for the 256 values, in
+    the peers' arithmetic, and looked up for every pixel.
+
+    Args:
+        brightness_delta: What is added is drawn uniformly from -this to this; units of 0 to 255.
+        contrast_range, saturation_range: [lowest, highest] factor, drawn uniformly.
+        hue_delta: The shift is a whole number from -this to this - 1, in OpenCV's hue units of 2 degrees.
+        swapped_hsv: Read red as blue and blue as red when converting to and from HSV. SSSegmentation does so: it uses
+            the RGB codes on the BGR image that OpenCV read.
+
+    Raises:
+        UserError: An argument is out of range.
+    """
+
+    def __init__(
+        self,
+        brightness_delta: float = 32,
+        contrast_range: Sequence[float] = (0.5, 1.5),
+        saturation_range: Sequence[float] = (0.5, 1.5),
+        hue_delta: int = 18,
+        swapped_hsv: bool = False,
+    ) -> None:
+        name = type(self).__name__
+        self.brightness_delta = arguments.number(name, "brightness_delta", brightness_delta, low=0, high=255)
+        self.contrast_range = arguments.limits(name, "contrast_range", contrast_range)
+        self.saturation_range = arguments.limits(name, "saturation_range", saturation_range)
+        self.hue_delta = arguments.number(name, "hue_delta", hue_delta, low=1, high=180, whole=True)
+        self.swapped_hsv = swapped_hsv
+
+    def __call__(self, data: dict) -> dict:
+        """Distort ``img``, (H, W, 3) in RGB with values from 0 to 255, which becomes uint8.
+
+        Raises:
+            UserError: The image has another number of channels or other values.
+        """
+        image = eight_bit(data["img"])
+        if image.dtype != np.uint8:
+            raise UserError(
+                "PhotoMetricDistortion works on whole numbers from 0 to 255 and the image holds others; "
+                "put it before Normalize."
+            )
+        if channels(image) != 3:
+            raise UserError(
+                "PhotoMetricDistortion needs red, green and blue to find saturation and hue, and the image has "
+                f"{channels(image)} channel(s); leave it out of the transforms."
+            )
+        # Steps on R, G and B wait in one table until something else has to be done.
+        levels = self._brightness()
+        contrast_last = np.random.randint(2) == 0
+        if not contrast_last:
+            levels = self._contrast(levels)
+        saturation = self._saturation()
+        hue = self._hue()
+        if saturation is not None or hue is not None:
+            image, levels = _look_up(image, levels), None
+            image = self._in_hsv(image, 1, saturation)
+            image = self._in_hsv(image, 0, hue)
+        if contrast_last:
+            levels = self._contrast(levels)
+        data["img"] = _look_up(image, levels)
+        return data
+
+    def _brightness(self):
+        """The table of 256 values to look up, or None for no change; so the others."""
+        if not np.random.randint(2):
+            return None
+        return _scaled(_LEVELS, 1, np.random.uniform(-self.brightness_delta, self.brightness_delta))
+
+    def _contrast(self, levels):
+        if not np.random.randint(2):
+            return levels
+        return _scaled(_LEVELS if levels is None else levels, np.random.uniform(*self.contrast_range), 0)
+
+    def _saturation(self):
+        if not np.random.randint(2):
+            return None
+        return _scaled(_LEVELS, np.random.uniform(*self.saturation_range), 0)
+
+    def _hue(self):
+        if not np.random.randint(2):
+            return None
+        return ((_LEVELS.astype(int) + np.random.randint(-self.hue_delta, self.hue_delta)) % 180).astype(np.uint8)
+
+    def _in_hsv(self, image: np.ndarray, channel: int, levels) -> np.ndarray:
+        """Look up one channel of HSV. Back to RGB it is rounded, so saturation and hue cannot share a conversion."""
+        if levels is None:
+            return image
+        hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV if self.swapped_hsv else cv2.COLOR_RGB2HSV)
+        cv2.insertChannel(cv2.LUT(cv2.extractChannel(hsv, channel), levels), hsv, channel)
+        return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR if self.swapped_hsv else cv2.COLOR_HSV2RGB)
+
+
+def _scaled(levels: np.ndarray, factor: float, offset: float) -> np.ndarray:
+    """8-bit values times ``factor`` plus ``offset``, in the peers' single precision, clipped and rounded down."""
+    return np.clip(levels.astype(np.float32) * factor + offset, 0, 255).astype(np.uint8)
+
+
+def _look_up(image: np.ndarray, levels) -> np.ndarray:
+    return image if levels is None else cv2.LUT(image, levels)

@@ -1,0 +1,92 @@
+"""A random crop that no single class fills."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from paddleseg.cvlibs import manager
+
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.transforms import arguments
+
+
+@manager.TRANSFORMS.add_component
+class RandomClassRatioCrop:
+    """Crop at random; draw again while the crop shows fewer than two classes or one class takes too much of it.
+
+    A side of the image that is shorter than the crop stays whole: pad afterwards (``PadToSize``). Of ``attempts``
+    draws the first good one is kept, else the last. mmsegmentation 1.x checks ten crops and keeps an eleventh that it
+    does not check (``attempts: 11``); SSSegmentation draws ten (``attempts: 10``) and, where the tenth shows no class
+    at all, does not crop (``uncropped_if_void: True``), so that ``PadToSize`` with ``position: center`` then keeps
+    the middle of the image. PaddleSeg's ``RandomPaddingCrop`` with ``category_max_ratio`` pads first, so that its
+    draws and its place in the pipeline differ.
+
+    Args:
+        crop_size: [width, height] in pixels.
+        max_ratio: The largest class must cover less than this share of the crop's labelled pixels. With 1 the first
+            draw is kept unchecked.
+        attempts: Number of draws at most.
+        ignore_index: The label of pixels that belong to no class.
+        uncropped_if_void: Leave the image uncropped where the last draw has no labelled pixel.
+
+    Raises:
+        UserError: An argument is out of range.
+    """
+
+    def __init__(
+        self,
+        crop_size: Sequence[int],
+        max_ratio: float = 0.75,
+        attempts: int = 11,
+        ignore_index: int = 255,
+        uncropped_if_void: bool = False,
+    ) -> None:
+        name = type(self).__name__
+        self.crop_size = arguments.size(name, "crop_size", crop_size)
+        self.max_ratio = arguments.number(name, "max_ratio", max_ratio, low=0, high=1)
+        self.attempts = arguments.number(name, "attempts", attempts, low=1, whole=True)
+        self.ignore_index = arguments.number(name, "ignore_index", ignore_index, low=0, high=255, whole=True)
+        self.uncropped_if_void = uncropped_if_void
+
+    def __call__(self, data: dict) -> dict:
+        """Crop ``img`` (H, W[, C]) and all ``gt_fields``.
+
+        Raises:
+            UserError: There is no label to look at.
+        """
+        window = self._draw(data["img"])
+        if self.max_ratio < 1:
+            label = data.get("label")
+            if not isinstance(label, np.ndarray):
+                raise UserError(
+                    "RandomClassRatioCrop chooses the crop by the label, and there is none here; use it in "
+                    "train_dataset only, or set max_ratio: 1."
+                )
+            counts = self._class_counts(label[window])
+            for _ in range(self.attempts - 1):
+                if np.count_nonzero(counts) > 1 and counts.max() / counts.sum() < self.max_ratio:
+                    break
+                window = self._draw(data["img"])
+                counts = self._class_counts(label[window])
+            if self.uncropped_if_void and not counts.any():
+                return data
+        for key in ("img", *data.get("gt_fields", ())):
+            data[key] = data[key][window]
+        return data
+
+    def _draw(self, image: np.ndarray) -> tuple:
+        """Slices of rows and columns; the peers draw in this order."""
+        (height, width), (crop_width, crop_height) = image.shape[:2], self.crop_size
+        top = np.random.randint(0, max(height - crop_height, 0) + 1)
+        left = np.random.randint(0, max(width - crop_width, 0) + 1)
+        return slice(top, top + crop_height), slice(left, left + crop_width)
+
+    def _class_counts(self, label: np.ndarray) -> np.ndarray:
+        """Pixels of every label but the ignored one, int64."""
+        if label.dtype == np.uint8 and label.size < 1 << 24:
+            # Ten times as fast as sorting; it counts in float32, which is exact up to there.
+            counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+            counts[self.ignore_index] = 0
+            return counts
+        values, counts = np.unique(label, return_counts=True)
+        return counts[values != self.ignore_index]
