@@ -1,0 +1,138 @@
+"""Cityscapes, ADE20K and augmented VOC 2012 as PaddleSeg lays them out: which files belong together, and how many."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+from paddleseg_ext.errors import UserError
+
+
+class Pair(NamedTuple):
+    """The two files of a sample, whether they exist or not."""
+
+    image: Path
+    label: Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A data set on disk.
+
+    Attributes:
+        name: As YAML file names call it.
+        title: As people call it.
+        component: PaddleSeg's class.
+        root: The folder that the YAML files of this project name.
+        script: What lays out the downloaded archives.
+        modes: The ``mode`` of the class for each published split, and how many samples it has.
+        num_classes: Classes that are trained.
+        first_class: The value of class 0 in the label files: ADE20K counts from 1 and keeps 0 for what has no class.
+        pairs: (root, mode) -> every sample that the folders or lists of a mode name.
+    """
+
+    name: str
+    title: str
+    component: str
+    root: str
+    script: str
+    modes: dict
+    num_classes: int
+    first_class: int
+    pairs: Callable[[Path, str], list]
+
+    def label_is_valid(self, value: int) -> bool:
+        """Whether a label file may hold ``value`` (0 to 255)."""
+        if self.first_class == 1:
+            return value <= self.num_classes
+        return value < self.num_classes or value == 255
+
+    def how_to_lay_out(self) -> str:
+        """What to do when the data is not there, as the end of a sentence."""
+        return f"lay the data out with `python {self.script} DOWNLOADS` (docs/data.md says what to download)"
+
+
+def _both(image_folder: Path, image_end: str, label_folder: Path, label_end: str, pattern: str) -> list:
+    """Pairs of two folders: every name that either of them has, so that an image or a label alone shows up."""
+    names = sorted({*_names(image_folder, pattern, image_end), *_names(label_folder, pattern, label_end)})
+    return [Pair(image_folder / (name + image_end), label_folder / (name + label_end)) for name in names]
+
+
+def _names(folder: Path, pattern: str, end: str) -> Iterator[str]:
+    for path in folder.glob(pattern + end):
+        yield path.relative_to(folder).as_posix()[: -len(end)]
+
+
+def _cityscapes(root: Path, mode: str) -> list:
+    ends = "_leftImg8bit.png", "_gtFine_labelTrainIds.png"
+    return _both(root / "leftImg8bit" / mode, ends[0], root / "gtFine" / mode, ends[1], "*/*")
+
+
+def _ade20k(root: Path, mode: str) -> list:
+    split = {"train": "training", "val": "validation"}[mode]
+    return _both(root / "images" / split, ".jpg", root / "annotations" / split, ".png", "*")
+
+
+def _voc(root: Path, mode: str) -> list:
+    """``trainaug`` is train.txt with VOC's own labels, and aug.txt with those of SBD."""
+    voc = root / "VOC2012"
+    pairs = []
+    for split in ("train", "aug") if mode == "trainaug" else (mode,):
+        listing = voc / "ImageSets" / "Segmentation" / f"{split}.txt"
+        if not listing.is_file():
+            raise UserError(f"{listing}, the list of the samples of {mode}, does not exist")
+        labels = voc / ("SegmentationClassAug" if split == "aug" else "SegmentationClass")
+        names = listing.read_text(encoding="utf-8", errors="replace").split()
+        pairs += [Pair(voc / "JPEGImages" / f"{name}.jpg", labels / f"{name}.png") for name in names]
+    return pairs
+
+
+# The counts are the splits' own: cityscapes-dataset.com, sceneparsing.csail.mit.edu, VOC 2012 (train 1464, val 1449).
+# SBD labels 11355 images; without those of VOC's train and val 9118 are left, and 1464 + 9118 = 10582.
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout(
+            name="cityscapes",
+            title="Cityscapes",
+            component="Cityscapes",
+            root="data/cityscapes",
+            script="tools/data/cityscapes.py",
+            modes={"train": 2975, "val": 500},
+            num_classes=19,
+            first_class=0,
+            pairs=_cityscapes,
+        ),
+        Layout(
+            name="ade20k",
+            title="ADE20K",
+            component="ADE20K",
+            root="data/ADEChallengeData2016",
+            script="tools/data/ade20k.py",
+            modes={"train": 20210, "val": 2000},
+            num_classes=150,
+            first_class=1,
+            pairs=_ade20k,
+        ),
+        Layout(
+            name="voc12aug",
+            title="VOC 2012 with SBD's labels",
+            component="PascalVOC",
+            root="data/VOCdevkit",
+            script="tools/data/voc12aug.py",
+            modes={"trainaug": 10582, "val": 1449},
+            num_classes=21,
+            first_class=0,
+            pairs=_voc,
+        ),
+    )
+}
+
+
+def layout_of(component: str) -> Layout:
+    """The layout that PaddleSeg's class of this name reads.
+
+    Raises:
+        KeyError: It is none of the three.
+    """
+    return {layout.component: layout for layout in LAYOUTS.values()}[component]

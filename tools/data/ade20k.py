@@ -1,0 +1,65 @@
+"""Lay out ADE20K for PaddleSeg; `python tools/data/ade20k.py --help` explains how."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+# A checkout that is not installed works too.
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import paddleseg_ext  # noqa: F401, I001, RUF100  before paddle: see there
+
+from paddleseg_ext.datasets.archives import find_sources, matching
+from paddleseg_ext.datasets.check import report
+from paddleseg_ext.datasets.layout import LAYOUTS
+from paddleseg_ext.engine import cli
+from paddleseg_ext.errors import UserError
+
+LAYOUT = LAYOUTS["ade20k"]
+ARCHIVE = "ADEChallengeData2016.zip"
+PAGE = "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip"
+FOLDERS = ("images", "annotations")
+FILES = (
+    r"(?:^|/)((?:images/(?:training|validation)/ADE_(?:train|val)_\d{8}\.jpg"
+    r"|annotations/(?:training|validation)/ADE_(?:train|val)_\d{8}\.png|objectInfo150\.txt|sceneCategories\.txt))$"
+)
+EXAMPLES = """
+python tools/data/ade20k.py ~/Downloads
+python tools/data/ade20k.py ADEChallengeData2016.zip --root /mnt/data/ADEChallengeData2016
+"""
+
+
+def unpack(downloads: Sequence[str], root: Path) -> int:
+    """Put the files of the archive or of a folder below ``root``; returns how many were not there yet."""
+    sources = find_sources(downloads, (ARCHIVE, "ADEChallengeData2016", *FOLDERS))
+    if not sources and not all((root / folder).is_dir() for folder in FOLDERS):
+        raise UserError(
+            f"{ARCHIVE} is missing: it is not among what was given, and {root} does not hold images/ and annotations/; "
+            f"download {PAGE} (the full ADE20K has other labels) and name the folder it is in."
+        )
+    return sum(entry.place(root / relative) for source in sources for entry, relative in matching(source, FILES))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Read the flags, lay out, check."""
+    parser = cli.Parser(
+        f"Lay out the scene parsing benchmark of ADE20K (150 classes) for PaddleSeg: unpack {ARCHIVE}, which is at "
+        f"{PAGE}. Interrupted, it goes on where it was.",
+        EXAMPLES,
+    )
+    parser.add_argument(
+        "downloads",
+        nargs="*",
+        metavar="DOWNLOADS",
+        help="the archive, the unpacked folder ADEChallengeData2016, or the folder that holds either. Files of a "
+        "folder are hard-linked where the disk allows it.",
+    )
+    parser.add_argument("--root", default=LAYOUT.root, metavar="DIR", help="the folder to make.")
+    flags = parser.parse_args(arguments)
+    print(f"{unpack(flags.downloads, Path(flags.root))} files put below {flags.root}.", flush=True)
+    lines, _ = report(LAYOUT, flags.root)
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))
