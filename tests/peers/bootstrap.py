@@ -1,0 +1,96 @@
+"""What every ``peer_*.py`` starts with: the peers become importable, and ``answer`` speaks with conftest.py.
+
+    import bootstrap                        # before mmseg and ssseg
+    import mmseg
+
+    def main(settings, image):              # what the test gave: the JSON settings, and arrays by name
+        return {"image": ...}               # arrays, or what numpy makes arrays of
+
+    bootstrap.answer(main)
+
+SSSegmentation and mmsegmentation import names that their environment does not have. In their place stand:
+
+* ``mmcv._ext``: the two functions of psamask, as plain torch indexing; any other operator raises when it is called.
+  mmcv-lite comes without the compiled module, and mmsegmentation does not import without it.
+* ``torchvision``: names that raise when they are called. SSSegmentation imports some for SAM and MaskFormer.
+"""
+
+import importlib.machinery
+import json
+import os
+import sys
+import types
+
+import numpy as np
+import torch
+
+
+class _Absent(types.ModuleType):
+    """A module that has any attribute one imports from it; calling one of them says that it is not there."""
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+
+        def absent(*_, **__):
+            raise NotImplementedError(f"{self.__name__}.{name} is not part of the peers' environment")
+
+        absent.__name__ = absent.__qualname__ = name
+        return absent
+
+
+def _put(name):
+    module = sys.modules[name] = _Absent(name)
+    module.__spec__ = importlib.machinery.ModuleSpec(name, None)
+    return module
+
+
+def _cells(h_feature, w_feature, h_mask, w_mask, half_h_mask, half_w_mask):
+    """For positions q and p, both (HW, HW): the cell of p's mask that points at q, and whether there is one."""
+    rows, columns = torch.arange(h_feature), torch.arange(w_feature)
+    i = (rows[:, None] - rows[None, :] + half_h_mask)[:, None, :, None]
+    j = (columns[:, None] - columns[None, :] + half_w_mask)[None, :, None, :]
+    inside = (i >= 0) & (i < h_mask) & (j >= 0) & (j < w_mask)
+    cell = torch.where(inside, i * w_mask + j, 0)
+    positions = h_feature * w_feature
+    return cell.reshape(positions, positions), inside.reshape(positions, positions)
+
+
+def _psamask_forward(input, output, psa_type, num_, h_feature, w_feature, **mask):
+    """``output``, zeros (N, HW, H, W), gets every cell of ``input`` (N, mask, H, W) that falls on the map."""
+    cell, inside = _cells(h_feature, w_feature, **mask)
+    positions = h_feature * w_feature
+    by_other = input.reshape(num_, -1, positions).gather(1, cell.expand(num_, -1, -1)) * inside
+    output.copy_((by_other if psa_type == 0 else by_other.transpose(1, 2)).reshape(output.shape))
+
+
+def _psamask_backward(grad_output, grad_input, psa_type, num_, h_feature, w_feature, **mask):
+    """The transpose of the forward: ``grad_input`` (N, mask, H, W), zeros, gathers the cells back."""
+    cell, inside = _cells(h_feature, w_feature, **mask)
+    positions = h_feature * w_feature
+    by_other = grad_output.reshape(num_, positions, positions)
+    by_other = by_other if psa_type == 0 else by_other.transpose(1, 2)
+    grad_input.view(num_, -1, positions).scatter_add_(1, cell.expand(num_, -1, -1), by_other * inside)
+
+
+_extension = _put("mmcv._ext")
+_extension.psamask_forward = _psamask_forward
+_extension.psamask_backward = _psamask_backward
+
+for _name in ("torchvision", "torchvision.ops", "torchvision.ops.boxes", "torchvision.transforms"):
+    _put(_name)
+_put("torchvision.transforms.functional")
+
+
+def answer(function):
+    """Answer calls until the input ends: each line names a file of arrays to read and one to write."""
+    # The peers print; only what is said here may reach the caller.
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    for line in sys.stdin:
+        question, reply = line.rstrip("\n").split("\t")
+        with np.load(question) as arrays:
+            inputs = dict(arrays)
+        settings = json.loads(str(inputs.pop("settings")))
+        np.savez(reply, **function(settings, **inputs))
+        print("done", file=replies, flush=True)
