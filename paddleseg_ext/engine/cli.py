@@ -207,9 +207,9 @@ def add_inference_flags(parser: Parser, augment: str) -> None:
         "--scales",
         nargs="+",
         type=positive_float,
-        default=[1.0],
         metavar="S",
-        help=f"sizes to average over with {augment}, e.g. `--scales 0.75 1.0 1.25`.",
+        help=f"sizes to average over with {augment}, e.g. `--scales 0.75 1.0 1.25` "
+        "(default: those of test_config in the YAML file, or 1.0).",
     )
     parser.add_argument("--flip_horizontal", action="store_true", help=f"with {augment}, also left-right mirrored.")
     parser.add_argument("--flip_vertical", action="store_true", help=f"with {augment}, also upside down.")

@@ -5,6 +5,7 @@ working. What PaddleSeg would find out deep inside a constructor, or never, is f
 component that does not exist, an argument that its constructor does not have, ``5e-4`` which YAML reads as text.
 """
 
+import contextlib
 import difflib
 import inspect
 import re
@@ -21,6 +22,7 @@ from paddleseg.cvlibs import Config, manager
 from paddleseg.cvlibs.config import merge_config_dicts
 
 from paddleseg_ext.engine.evaluate import evaluate
+from paddleseg_ext.engine.inference import check_setting, protocol_of
 from paddleseg_ext.errors import UserError
 
 TOP_LEVEL_KEYS = (
@@ -416,3 +418,16 @@ def _check_test_config(config: ValidatedConfig) -> None:
         if name not in known:
             where = config.where("test_config", name)
             raise UserError(f"{where}: unknown key test_config.{name}; {nearest(str(name), known)}")
+        with _located(config.where("test_config", name), "test_config."):
+            check_setting(name, config.test_config[name])
+    with _located(config.where("test_config"), "test_config: "):
+        protocol_of(config.test_config).check_model(manager.MODELS[config.dic["model"]["type"]])
+
+
+@contextlib.contextmanager
+def _located(where: str, key: str) -> Iterator[None]:
+    """Put the place in front of a ``UserError``."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{where}: {key}{error}") from None

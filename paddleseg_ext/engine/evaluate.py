@@ -1,6 +1,8 @@
 """Evaluation: PaddleSeg's figures, a table of classes and a progress bar."""
 
 import contextlib
+import copy
+import functools
 import time
 from collections.abc import Sequence
 from typing import Any, Optional, Union
@@ -8,11 +10,10 @@ from typing import Any, Optional, Union
 import numpy as np
 import paddle
 import paddle.nn.functional as F
-from paddleseg.core import infer
 from paddleseg.utils import TimeAverager, logger, metrics, progbar
 
 from paddleseg_ext.datasets.class_names import class_names
-from paddleseg_ext.engine.cli import check_inference_flags
+from paddleseg_ext.engine.inference import InferenceProtocol, check_setting
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
 from paddleseg_ext.errors import UserError
 
@@ -45,11 +46,18 @@ def evaluate(
     num_workers: int = 0,
     print_detail: bool = True,
     auc_roc: bool = False,
+    align_corners: bool = False,
+    resize_once: bool = False,
+    aug_average: str = "logits",
+    aug_rescale: str = "tensor",
+    slide_batch_size: int = 4,
+    absent_classes: str = "zero",
 ) -> tuple:
     """Measure a model on a data set, one image at a time, at the size of its label.
 
-    Takes the place of ``paddleseg.core.evaluate``, with its arguments and its results. Under
-    ``paddle.distributed.launch`` every process evaluates its share and all return the same figures.
+    Takes the place of ``paddleseg.core.evaluate``, with its arguments and its results; the arguments after ``auc_roc``
+    are for the protocols of other projects. Under ``paddle.distributed.launch`` every process evaluates its share and
+    all return the same figures.
 
     Args:
         model: Returns a list whose first item is the logits (N, num_classes, H, W).
@@ -62,18 +70,37 @@ def evaluate(
         num_workers: Reading processes.
         print_detail: Log the figures and draw a progress bar.
         auc_roc: Also the area under the ROC curve; needs labels free of the ignore value, keeps all logits in memory.
+        align_corners, resize_once, aug_average, aug_rescale, slide_batch_size: See ``InferenceProtocol``.
+        absent_classes: How a class counts that is neither in the labels nor in the predictions of the whole data set:
+            ``'zero'``, as IoU and Dice 0, as PaddleSeg has it; ``'skip'``, not at all, as mmsegmentation and
+            SSSegmentation have it (their IoU of it is not a number, and their mean leaves it out). ``'skip'`` also
+            logs their mAcc, the mean recall of the labelled classes.
 
     Returns:
-        mIoU (float), pixel accuracy (float), IoU of each class (array), precision of each class (array), kappa (float).
+        mIoU (float), pixel accuracy (float), IoU of each class (array; nan for those skipped), precision of each class
+        (array), kappa (float).
 
     Raises:
-        UserError: Empty data set, unusable sample or window.
+        UserError: Empty data set, unusable sample or window, settings that contradict each other.
     """
-    check_inference_flags(is_slide, crop_size, stride)
+    protocol = InferenceProtocol(
+        aug_eval=aug_eval,
+        scales=scales,
+        flip_horizontal=flip_horizontal,
+        flip_vertical=flip_vertical,
+        is_slide=is_slide,
+        stride=stride,
+        crop_size=crop_size,
+        slide_batch_size=slide_batch_size,
+        align_corners=align_corners,
+        resize_once=resize_once,
+        aug_average=aug_average,
+        aug_rescale=aug_rescale,
+    )
+    protocol.check_model(model)
+    check_setting("absent_classes", absent_classes)
     if len(eval_dataset) == 0:
         raise UserError("The validation data set is empty, so there is nothing to evaluate; check its list file.")
-    if isinstance(scales, (int, float)):
-        scales = [float(scales)]
     model.eval()
     parallel = paddle.distributed.ParallelEnv()
     if auc_roc and parallel.nranks > 1:
@@ -81,17 +108,19 @@ def evaluate(
     if parallel.nranks > 1 and not paddle.distributed.is_initialized():
         paddle.distributed.init_parallel_env()
     sampler = paddle.io.DistributedBatchSampler(eval_dataset, batch_size=1, shuffle=False, drop_last=False)
-    guarded = GuardedDataset(eval_dataset)
     loader = paddle.io.DataLoader(
-        guarded, batch_sampler=sampler, collate_fn=collate, num_workers=num_workers, return_list=True
+        GuardedDataset(_prepared(eval_dataset, protocol)),
+        batch_sampler=sampler,
+        collate_fn=collate,
+        num_workers=num_workers,
+        return_list=True,
     )
     talks = print_detail and parallel.local_rank == 0
     if talks:
         logger.info(f"Start evaluating (total_samples: {len(eval_dataset)}, total_iters: {len(loader)})...")
         bar = progbar.Progbar(target=len(loader), verbose=1 if parallel.nranks < 2 else 2)
 
-    windows = {"is_slide": is_slide, "stride": stride, "crop_size": crop_size}
-    augmentation = {"scales": scales, "flip_horizontal": flip_horizontal, "flip_vertical": flip_vertical}
+    autocast = functools.partial(amp_context, precision, amp_level)
     areas = np.zeros((3, eval_dataset.num_classes), dtype=np.int64)
     scores, truths = [], []
     reader_cost, batch_cost = TimeAverager(), TimeAverager()
@@ -100,20 +129,15 @@ def evaluate(
         for step, data in enumerate(checked(loader)):
             reader_cost.record(time.time() - start)
             label = data["label"].astype("int64")
-            with amp_context(precision, amp_level):
-                if aug_eval:
-                    pred, logits = infer.aug_inference(
-                        model, data["img"], trans_info=data["trans_info"], **augmentation, **windows
-                    )
-                else:
-                    pred, logits = infer.inference(model, data["img"], trans_info=data["trans_info"], **windows)
+            pred, logits = protocol(model, data["img"], data["trans_info"], autocast)
             _require_same_size(pred, label, eval_dataset, step * parallel.nranks + parallel.local_rank)
             area = paddle.stack(
                 metrics.calculate_area(pred, label, eval_dataset.num_classes, ignore_index=eval_dataset.ignore_index)
             )
             areas += _gather(area, step, parallel.nranks, len(eval_dataset))
             if auc_roc:
-                scores.append(F.softmax(logits.astype("float32"), axis=1).numpy())
+                are_probabilities = aug_eval and aug_average == "softmax"
+                scores.append((logits if are_probabilities else F.softmax(logits, axis=1)).numpy())
                 truths.append(label.numpy())
             batch_cost.record(time.time() - start, num_samples=len(label))
             if talks:
@@ -127,11 +151,17 @@ def evaluate(
     class_iou, miou = metrics.mean_iou(intersect, pred_area, label_area)
     acc, class_precision, class_recall = metrics.class_measurement(intersect, pred_area, label_area)
     kappa = metrics.kappa(intersect, pred_area, label_area)
-    _, mdice = metrics.dice(intersect, pred_area, label_area)
+    class_dice, mdice = metrics.dice(intersect, pred_area, label_area)
+    if absent_classes == "skip":
+        absent = areas[1] + areas[2] == 0
+        class_iou[absent] = class_dice[absent] = np.nan
+        miou, mdice = np.nanmean(class_iou), np.nanmean(class_dice)
     if talks:
         figures = (
             f"[EVAL] #Images: {len(eval_dataset)} mIoU: {miou:.4f} Acc: {acc:.4f} Kappa: {kappa:.4f} Dice: {mdice:.4f}"
         )
+        if absent_classes == "skip":
+            figures += f" mAcc: {class_recall[areas[2] > 0].mean():.4f}"
         if auc_roc:
             figures += f" Auc_roc: {_area_under_curve(scores, truths, eval_dataset):.4f}"
         logger.info(figures)
@@ -143,7 +173,7 @@ def class_table(dataset: Any, areas: np.ndarray, iou: np.ndarray, precision: np.
     """One line per class: IoU, precision, recall and its share of the labelled pixels.
 
     A class that occurs neither in the labels nor in the predictions has no figures; PaddleSeg counts it as IoU 0 in
-    the mean, and the table says ``absent`` so that nobody wonders.
+    the mean (``absent_classes``), and the table says ``absent`` so that nobody wonders.
     """
     names = class_names(dataset, dataset.num_classes)
     width = max(5, *(len(name) for name in names))
@@ -156,6 +186,22 @@ def class_table(dataset: Any, areas: np.ndarray, iou: np.ndarray, precision: np.
         figures = f"{iou[index]:.4f}     {precision[index]:.4f}  {recall[index]:.4f}  {areas[2][index] / total:6.2%}"
         lines.append(f"{name:<{width}}  {figures}")
     return "\n".join(lines)
+
+
+def _prepared(dataset: Any, protocol: InferenceProtocol) -> Any:
+    """The data set with the transforms that the protocol wants, the given one untouched."""
+    given = getattr(dataset, "transforms", None)
+    if protocol.aug_eval and protocol.aug_rescale != "tensor" and given is None:
+        raise UserError(
+            f"aug_rescale {protocol.aug_rescale} resizes images before the transforms of their data set, and "
+            f"{type(dataset).__name__} has none to put that before; use aug_rescale tensor."
+        )
+    wanted = protocol.transforms(given)
+    if wanted is given:
+        return dataset
+    dataset = copy.copy(dataset)
+    dataset.transforms = wanted
+    return dataset
 
 
 def _gather(area: paddle.Tensor, step: int, nranks: int, total: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from paddleseg_ext.engine.build import Builder, convert_sync_batchnorm
 from paddleseg_ext.engine.checkpoint import load_weights
 from paddleseg_ext.engine.config import load_config, use_nhwc
 from paddleseg_ext.engine.evaluate import evaluate
+from paddleseg_ext.engine.inference import overruled, protocol_of
 from paddleseg_ext.engine.samples import check_dataset
 from paddleseg_ext.errors import UserError
 
@@ -36,11 +37,8 @@ def run_evaluation(
         raise UserError(f"{config} has no val_dataset to evaluate on; add one.")
     if data_format == "NHWC":
         use_nhwc(cfg)
-    # A flag that was not given must not overrule the file.
-    unset = {"scales": [1.0]}
-    given = {key: value for key, value in settings.items() if value not in (None, False, unset.get(key))}
-    settings = {**cfg.test_config, **given}
-    cli.check_inference_flags(settings.get("is_slide", False), settings.get("crop_size"), settings.get("stride"))
+    settings = overruled(cfg.test_config, settings)
+    protocol_of(settings)  # tells what is wrong before the data set is read
     logger.info(f"Device: {cli.use_device(device)}")
     utils.set_cv2_num_threads(settings.get("num_workers", 0))
 

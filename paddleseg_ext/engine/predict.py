@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Union
+from typing import Union
 
 import cv2
 import numpy as np
 import paddle
 import paddleseg.transforms as T
-from paddleseg.core import infer
 from paddleseg.utils import progbar
 
-from paddleseg_ext.engine import cli, visualize
+from paddleseg_ext.engine import visualize
 from paddleseg_ext.engine.image_list import read_image
+from paddleseg_ext.engine.inference import InferenceProtocol
 from paddleseg_ext.files import write_whole
 
 # The first is ours, the other two are PaddleSeg's names.
@@ -27,13 +27,7 @@ def predict(
     save_dir: Union[str, Path],
     names: Sequence[str],
     colours: np.ndarray,
-    aug_pred: bool = False,
-    scales: Sequence[float] = (1.0,),
-    flip_horizontal: bool = False,
-    flip_vertical: bool = False,
-    is_slide: bool = False,
-    stride: Optional[Sequence[int]] = None,
-    crop_size: Optional[Sequence[int]] = None,
+    protocol: InferenceProtocol,
 ) -> None:
     """Segment images and write the results below ``save_dir``.
 
@@ -44,28 +38,29 @@ def predict(
         save_dir: Gets ``label/``, ``pseudo_color_prediction/`` and ``added_prediction/``, see ``write_results``.
         names: Of the classes.
         colours: From ``visualize.palette``.
-        aug_pred: Average over ``scales`` and flips.
-        is_slide: Move a window of ``crop_size`` (width, height) by ``stride`` (width, height) over the image.
+        protocol: How an image becomes labels.
 
     Raises:
-        UserError: An image cannot be decoded or a flag is missing.
+        UserError: An image cannot be decoded, or the protocol does not suit the model or the transforms.
     """
-    cli.check_inference_flags(is_slide, crop_size, stride)
+    protocol.check_model(model)
     model.eval()
-    windows = {"is_slide": is_slide, "stride": stride, "crop_size": crop_size}
-    augmentation = {"scales": list(scales), "flip_horizontal": flip_horizontal, "flip_vertical": flip_vertical}
+    prepare = protocol.transforms(transforms)
     bar = progbar.Progbar(target=len(images), verbose=1)
     with paddle.no_grad():
         for done, image in enumerate(images, 1):
             pixels = read_image(image.path, transforms.img_channels)
-            data = transforms({"img": pixels.astype("float32")})
-            batch = paddle.to_tensor(data["img"][np.newaxis])
-            if aug_pred:
-                labels, _ = infer.aug_inference(model, batch, data["trans_info"], **augmentation, **windows)
-            else:
-                labels, _ = infer.inference(model, batch, data["trans_info"], **windows)
+            data = prepare({"img": pixels.astype("float32")})
+            labels, _ = protocol(model, _batch(data["img"]), data["trans_info"])
             write_results(save_dir, image.name, pixels, labels.numpy()[0, 0].astype(np.uint8), names, colours)
             bar.update(done)
+
+
+def _batch(images: Union[np.ndarray, list]) -> Union[paddle.Tensor, list]:
+    """(channels, H, W), or a list of them, as tensors (1, channels, H, W)."""
+    if isinstance(images, list):
+        return [_batch(image) for image in images]
+    return paddle.to_tensor(images[np.newaxis])
 
 
 def write_results(

@@ -13,6 +13,7 @@ from paddleseg_ext.engine.checkpoint import load_weights
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.engine.configured_classes import classes_of, image_channels
 from paddleseg_ext.engine.image_list import find_images
+from paddleseg_ext.engine.inference import overruled, protocol_of
 from paddleseg_ext.engine.predict import predict, where_results_are
 from paddleseg_ext.errors import UserError
 
@@ -31,15 +32,17 @@ def run_prediction(
     """Check flags, images, configuration and weights, then predict.
 
     Args:
-        settings: Handed to ``predict``; the other arguments are the flags of ``predict.py``.
+        settings: The flags of test-time augmentation and sliding windows. They overrule ``test_config`` of the file,
+            whose protocol prediction follows as evaluation does. The other arguments are the other flags.
 
     Raises:
         UserError: Anything the user can put right, before the model runs wherever possible.
     """
     settings.pop("traceback", None)
-    cli.check_inference_flags(settings["is_slide"], settings["crop_size"], settings["stride"])
+    settings["aug_eval"] = settings.pop("aug_pred", False)
     images = find_images(image_path)
     cfg = load_config(config, opts=opts)
+    protocol = protocol_of(overruled(cfg.test_config, settings))
     if not cfg.val_dataset_cfg:
         raise UserError(f"{config} has no val_dataset, whose transforms prepare the images; add one.")
     _use_card(cli.use_device(device), device_id)
@@ -49,7 +52,7 @@ def run_prediction(
     model = builder.build("model")
     load_weights(model, model_path)
     logger.info(f"Predicting {len(images)} image{'s' if len(images) != 1 else ''}.")
-    predict(model, transforms, images, save_dir, names, colours, **settings)
+    predict(model, transforms, images, save_dir, names, colours, protocol)
     logger.info(where_results_are(save_dir, len(images)))
 
 

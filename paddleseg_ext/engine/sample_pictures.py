@@ -6,9 +6,9 @@ from typing import Any
 import cv2
 import numpy as np
 import paddle
-from paddleseg.core import infer
 
 from paddleseg_ext.datasets.class_names import class_names
+from paddleseg_ext.engine.inference import protocol_of
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
 from paddleseg_ext.engine.visualize import palette, side_by_side
 
@@ -16,21 +16,22 @@ COUNT = 3
 MOST_PIXELS_HIGH = 512
 
 
-def sample_pictures(model: paddle.nn.Layer, dataset: Any, **windows: Any) -> Iterator[np.ndarray]:
+def sample_pictures(model: paddle.nn.Layer, dataset: Any, **test_config: Any) -> Iterator[np.ndarray]:
     """Yield pictures, uint8 (H, W, 3) in red green blue, of samples spread over a validation set.
 
     Args:
         model: In eval mode.
         dataset: Built with ``mode='val'``.
-        windows: ``is_slide``, ``crop_size`` and ``stride`` of ``paddleseg.core.infer.inference``.
+        test_config: That of the evaluation; for a picture nothing is averaged.
     """
+    protocol = protocol_of({**test_config, "aug_eval": False})
     colours, names = palette(dataset.num_classes, dataset), class_names(dataset, dataset.num_classes)
     indices = np.unique(np.linspace(0, len(dataset) - 1, COUNT).astype(int)).tolist()
     some = paddle.io.Subset(GuardedDataset(dataset), indices)
     loader = paddle.io.DataLoader(some, batch_size=1, collate_fn=collate, return_list=True)
     for index, data in zip(indices, checked(loader)):
         with paddle.no_grad():
-            prediction, _ = infer.inference(model, data["img"], trans_info=data["trans_info"], **windows)
+            prediction, _ = protocol(model, data["img"], data["trans_info"])
         label = np.squeeze(np.asarray(data["label"]))
         picture = side_by_side(
             _image(dataset, index, data["img"], label.shape),

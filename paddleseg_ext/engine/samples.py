@@ -68,7 +68,8 @@ def collate(batch: list) -> dict:
     for sample in batch:
         if isinstance(sample, str):
             return {"unusable": sample, "img": np.zeros(1, "float32")}
-    shapes = {np.shape(sample["img"]) for sample in batch}
+    # An image alone may also be a list of views of different sizes.
+    shapes = {np.shape(sample["img"]) for sample in batch} if len(batch) > 1 else ()
     if len(shapes) > 1:
         sizes = " and ".join(f"{shape[2]}x{shape[1]}" for shape in sorted(shapes)[:2])
         sentence = (

@@ -269,8 +269,7 @@ class _Run:
         if self.writer:
             for name, value in scalars.items():
                 self.writer.add_scalar(f"Evaluate/{name}", float(value), progress.iter)
-            windows = {name: settings[name] for name in ("is_slide", "stride", "crop_size") if name in settings}
-            for number, picture in enumerate(sample_pictures(self.model, dataset, **windows)):
+            for number, picture in enumerate(sample_pictures(self.model, dataset, **settings)):
                 self.writer.add_image(f"Evaluate/sample_{number}", picture, progress.iter)
         self.model.train()
         return tuple(gained)

@@ -1,0 +1,321 @@
+"""From an image to a label map by the test protocol of a published row.
+
+The keys of ``test_config`` say how; evaluation and prediction both go this way, so their labels are the same.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import numbers
+from collections.abc import Sequence
+from typing import Any, Callable, Optional, Union
+
+import paddle
+import paddle.nn.functional as F
+import paddleseg.transforms as T
+
+from paddleseg_ext.engine import cli
+from paddleseg_ext.engine.rescaled_views import RescaledViews
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.models.resize import resize
+
+
+@dataclasses.dataclass(frozen=True)
+class InferenceProtocol:
+    """How an image becomes logits at its original size. The fields are keys of ``test_config``.
+
+    With the defaults, and with PaddleSeg's own keys, this computes what ``paddleseg.core.infer`` does.
+
+    Args:
+        aug_eval: Average over ``scales`` and flips; they may stand beside ``aug_eval: False``, for the day that a
+            command line asks for it.
+        scales: Factors of the image's size.
+        flip_horizontal, flip_vertical: Also mirrored images.
+        is_slide: Move a window of ``crop_size`` (width, height) by ``stride`` (width, height) over the image.
+        slide_batch_size: How many windows go through the model at once; changes speed and memory only.
+        align_corners: Of the resize of the logits to the original size, and of a tensor to a scale.
+        resize_once: Resize the logits of the features straight to the original size, as SSSegmentation does, instead of
+            first to the network's input. Needs a model with ``feature_logits``; whole images only.
+        aug_average: What is averaged: ``'logits'`` as PaddleSeg does, or ``'softmax'`` at the original size, as
+            mmsegmentation does.
+        aug_rescale: What ``scales`` resize: ``'tensor'``, the network's input, as PaddleSeg and SSSegmentation do;
+            ``'image'``, the image as it was read (mmsegmentation 1.x); ``'base'``, the box that the transforms fit the
+            image into, anew from the image as it was read (mmsegmentation 0.x, with which its ms+flip figures were
+            measured). The latter two differ where that box is not the image's own size: on VOC and ADE20K.
+
+    Raises:
+        UserError: A value is of the wrong kind, or two contradict each other.
+    """
+
+    aug_eval: bool = False
+    scales: Union[float, Sequence[float]] = 1.0
+    flip_horizontal: bool = False
+    flip_vertical: bool = False
+    is_slide: bool = False
+    stride: Optional[Sequence[int]] = None
+    crop_size: Optional[Sequence[int]] = None
+    slide_batch_size: int = 4
+    align_corners: bool = False
+    resize_once: bool = False
+    aug_average: str = "logits"
+    aug_rescale: str = "tensor"
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            check_setting(field.name, getattr(self, field.name))
+        cli.check_inference_flags(self.is_slide, self.crop_size, self.stride)
+        if self.resize_once and self.is_slide:
+            raise UserError(
+                "resize_once is for whole images, as the logits of windows are put together at the size of the "
+                "network's input; leave resize_once or is_slide out."
+            )
+
+    @property
+    def ratios(self) -> tuple:
+        """The scales as a tuple of floats."""
+        scales = [self.scales] if isinstance(self.scales, numbers.Real) else self.scales
+        return tuple(float(scale) for scale in scales)
+
+    @property
+    def flips(self) -> list:
+        """The axes to mirror, one tuple for every pass: none, width, height, both."""
+        if not self.aug_eval:
+            return [()]
+        flips = [(), (3,)] if self.flip_horizontal else [()]
+        return flips + [(2, *flip) for flip in flips] if self.flip_vertical else flips
+
+    def check_model(self, model: Any) -> None:
+        """Raise ``UserError`` unless ``model``, a network or its class, can be used this way."""
+        if self.resize_once and not hasattr(model, "feature_logits"):
+            name = model.__name__ if isinstance(model, type) else type(model).__name__
+            raise UserError(
+                f"resize_once resizes the logits of the features, which {name} does not give by themselves; use "
+                "PSPNet, ISANet or PSANet, or leave resize_once out."
+            )
+
+    def transforms(self, transforms: T.Compose) -> Callable[[dict], dict]:
+        """The transforms that prepare an image: the given ones, or those that give one image for every scale."""
+        if not self.aug_eval or self.aug_rescale == "tensor":
+            return transforms
+        return RescaledViews(transforms, self.ratios, of_base=self.aug_rescale == "base")
+
+    def __call__(
+        self,
+        model: paddle.nn.Layer,
+        images: Union[paddle.Tensor, Sequence[paddle.Tensor]],
+        trans_info: Sequence,
+        autocast: Callable[[], contextlib.AbstractContextManager] = contextlib.nullcontext,
+    ) -> tuple:
+        """Segment one prepared image.
+
+        Args:
+            model: In eval mode; returns a list whose first item is the logits (N, num_classes, H, W).
+            images: ``img`` of what ``transforms`` returned, as tensors (1, channels, H, W).
+            trans_info: ``trans_info`` beside it, collated or not.
+            autocast: The context that the model itself runs in, for AMP.
+
+        Returns:
+            Labels, int32 (1, 1, H, W) at the original size, and the logits (1, num_classes, H, W) they are the maximum
+            of. With ``aug_eval`` and ``aug_average: softmax`` these are probabilities.
+
+        Raises:
+            UserError: ``resize_once`` with an image that was padded.
+        """
+        softmax = self.aug_eval and self.aug_average == "softmax"
+        views, later = self._views(images, trans_info, softmax)
+        total, passes = None, 0
+        for view, steps in views:
+            for flip in self.flips:
+                logits = _mirrored(self._logits(model, _mirrored(view, flip), autocast), flip)
+                logits = self._undo(logits, steps)
+                if softmax:
+                    logits = F.softmax(logits, axis=1)
+                total = logits if total is None else total + logits
+                passes += 1
+        if passes > 1:
+            total = total / passes
+        total = self._undo(total, later)
+        return paddle.argmax(total, axis=1, keepdim=True, dtype="int32"), total
+
+    def _views(
+        self, images: Union[paddle.Tensor, Sequence[paddle.Tensor]], trans_info: Sequence, softmax: bool
+    ) -> tuple:
+        """For every scale the image and the steps to undo before the average; the steps to undo after it."""
+        if not isinstance(images, paddle.Tensor):
+            return zip(images, map(_steps, trans_info)), ()
+        size, steps = tuple(images.shape[2:]), _steps(trans_info)
+        back = ("resize", size)
+        if not self.aug_eval:
+            return [(images, (*steps, back))], ()
+        # Both orders are the same function of logits; the second, PaddleSeg's, takes the steps back only once.
+        before, after = ((*steps, back), ()) if softmax or self.resize_once else ((back,), steps)
+        scaled = (tuple(int(side * ratio + 0.5) for side in size) for ratio in self.ratios)
+        return ((resize(images, to, self.align_corners), before) for to in scaled), after
+
+    def _logits(self, model: paddle.nn.Layer, images: paddle.Tensor, autocast: Callable) -> paddle.Tensor:
+        """Logits at the size of the features if ``resize_once``, else at the size of ``images``."""
+
+        def forward(part: paddle.Tensor) -> paddle.Tensor:
+            channels_last = getattr(model, "data_format", "NCHW") == "NHWC"
+            with autocast():
+                part = part.transpose([0, 2, 3, 1]) if channels_last else part
+                outputs = model.feature_logits(part) if self.resize_once else model(part)
+            if not isinstance(outputs, collections.abc.Sequence):
+                raise TypeError(f"The model must return a list of logits, not {type(outputs).__name__}.")
+            logits = outputs[0].transpose([0, 3, 1, 2]) if channels_last else outputs[0]
+            # AMP is for the model: sums of windows, and what follows, are not worth fp16's error.
+            return logits.astype("float32") if logits.dtype in (paddle.float16, paddle.bfloat16) else logits
+
+        if not self.is_slide:
+            return forward(images)
+        return slide_logits(forward, images, self.crop_size, self.stride, self.slide_batch_size)
+
+    def _undo(self, logits: paddle.Tensor, steps: Sequence) -> paddle.Tensor:
+        """Take back what the transforms did to the size, last first."""
+        if self.resize_once and steps:
+            if any(kind == "padding" for kind, _ in steps):
+                raise UserError(
+                    "resize_once cannot take a padding back, as the logits it resizes are smaller than the image; "
+                    "remove Padding from val_dataset.transforms or leave resize_once out."
+                )
+            steps = steps[:1]
+        for kind, (height, width) in reversed(steps):
+            if kind == "resize":
+                logits = resize(logits, (height, width), self.align_corners)
+            else:
+                logits = logits[:, :, :height, :width]
+        return logits
+
+
+def slide_logits(
+    forward: Callable[[paddle.Tensor], paddle.Tensor],
+    images: paddle.Tensor,
+    crop_size: Sequence[int],
+    stride: Sequence[int],
+    batch_size: int = 4,
+) -> paddle.Tensor:
+    """Average of the logits of windows that cover the image.
+
+    The windows are those of PaddleSeg, mmsegmentation and SSSegmentation: one every ``stride``, the last of each row
+    and column shifted back into the image; an image smaller than the window is its own window.
+
+    Args:
+        forward: Images (n, channels, h, w) to logits (n, num_classes, h, w).
+        images: (N, channels, H, W).
+        crop_size, stride: (width, height).
+        batch_size: How many windows go through ``forward`` at once.
+
+    Returns:
+        Logits (N, num_classes, H, W), summed up on the device that computed them.
+    """
+    count, _, height, width = images.shape
+    tops = _starts(height, crop_size[1], stride[1])
+    lefts = _starts(width, crop_size[0], stride[0])
+    high, wide = min(crop_size[1], height), min(crop_size[0], width)
+    corners = [(top, left) for top in tops for left in lefts]
+    total = None
+    for first in range(0, len(corners), batch_size):
+        some = corners[first : first + batch_size]
+        windows = [images[:, :, top : top + high, left : left + wide] for top, left in some]
+        logits = forward(paddle.concat(windows) if len(windows) > 1 else windows[0])
+        if total is None:
+            total = paddle.zeros([count, logits.shape[1], height, width], logits.dtype)
+        for number, (top, left) in enumerate(some):
+            total[:, :, top : top + high, left : left + wide] += logits[number * count : (number + 1) * count]
+    # How many windows see a pixel is a product, as they stand in rows and columns.
+    seen = paddle.outer(_coverage(tops, high, height), _coverage(lefts, wide, width))
+    return total / seen.astype(total.dtype)
+
+
+def _starts(length: int, window: int, stride: int) -> list:
+    """Where the windows along one axis begin."""
+    steps = max(length - window + stride - 1, 0) // stride
+    return [max(min(step * stride, length - window), 0) for step in range(steps + 1)]
+
+
+def _coverage(starts: Sequence[int], window: int, length: int) -> paddle.Tensor:
+    """How many of the windows along one axis hold each of its pixels."""
+    return paddle.to_tensor([float(sum(s <= at < s + window for s in starts)) for at in range(length)])
+
+
+def _mirrored(images: paddle.Tensor, axes: Sequence[int]) -> paddle.Tensor:
+    return paddle.flip(images, list(axes)) if axes else images
+
+
+def _steps(trans_info: Sequence) -> tuple:
+    """``trans_info``, which a loader's collation turns into lists of tensors, as (kind, (height, width)) again."""
+    steps = []
+    for kind, size in trans_info:
+        kind = kind if isinstance(kind, str) else kind[0]
+        if kind not in ("resize", "padding"):
+            raise UserError(f"A transform of val_dataset records {kind!r}, which cannot be taken back; remove it.")
+        steps.append((kind, tuple(int(side) for side in size)))
+    return tuple(steps)
+
+
+def protocol_of(settings: dict) -> InferenceProtocol:
+    """The protocol that ``test_config``, which may hold keys of evaluation too, asks for."""
+    names = {field.name for field in dataclasses.fields(InferenceProtocol)}
+    return InferenceProtocol(**{key: value for key, value in settings.items() if key in names})
+
+
+def overruled(test_config: dict, flags: dict) -> dict:
+    """``test_config`` of a YAML under the flags of a command line; a flag that was not given changes nothing.
+
+    Raises:
+        UserError: Flags that only count when averaging, and nothing asks for averaging.
+    """
+    given = {key: value for key, value in flags.items() if value not in (None, False)}
+    settings = {**test_config, **given}
+    for key in ("scales", "flip_horizontal", "flip_vertical"):
+        if key in given and not settings.get("aug_eval"):
+            raise UserError(f"--{key} only counts together with --aug_eval (predict.py: --aug_pred); add it.")
+    return settings
+
+
+def check_setting(key: str, value: Any) -> None:
+    """Raise ``UserError`` if ``value`` is not of the kind that ``key`` of ``test_config`` takes."""
+    if key in _KINDS:
+        words, right = _KINDS[key]
+        if not right(value):
+            raise UserError(f"{key} must be {words}, not {value!r}.")
+
+
+def _is_list(value: Any, right: Callable[[Any], bool]) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) > 0 and all(right(item) for item in value)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_ratio(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+_FLAG = ("true or false", lambda value: isinstance(value, bool))
+_PAIR = (
+    "two whole numbers from 1 up, width and height",
+    lambda value: value is None or (_is_list(value, _is_size) and len(value) == 2),
+)
+
+
+def _one_of(*words: str) -> tuple:
+    return f"{', '.join(words[:-1])} or {words[-1]}", lambda value: value in words
+
+
+_KINDS = {
+    "aug_eval": _FLAG,
+    "scales": ("a number above 0 or a list of them", lambda value: _is_ratio(value) or _is_list(value, _is_ratio)),
+    "flip_horizontal": _FLAG,
+    "flip_vertical": _FLAG,
+    "is_slide": _FLAG,
+    "stride": _PAIR,
+    "crop_size": _PAIR,
+    "slide_batch_size": ("a whole number from 1 up", _is_size),
+    "align_corners": _FLAG,
+    "resize_once": _FLAG,
+    "aug_average": _one_of("logits", "softmax"),
+    "aug_rescale": _one_of("tensor", "image", "base"),
+    "absent_classes": _one_of("zero", "skip"),
+}
