@@ -4,21 +4,30 @@
 #   bash test.sh                     in a virtual environment beside the clone
 #   bash test.sh --active            in the Python that is active now
 #   bash test.sh --paddle 2.6.2      on another Paddle, in an environment of its own
+#   bash test.sh --peers             only tests/peers, against the published PyTorch implementations, and makes their
+#                                    environment too ($PADDLESEG_EXT_PEERS_VENV names a place for it)
 #   bash test.sh tests/models -x     other arguments go to pytest
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source tools/environment.sh
 
-active=no paddle=
+active=no paddle= peers=no
 while [ $# -gt 0 ]; do
     case $1 in
         --active) active=yes; shift ;;
         --paddle) paddle=${2:?--paddle takes a version, such as 2.6.2}; shift 2 ;;
-        -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        --peers) peers=yes; shift ;;
+        -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) break ;;
     esac
 done
 
 enter_environment "$active" "$paddle" test
+if [ "$peers" = yes ]; then
+    venv=${PADDLESEG_EXT_PEERS_VENV:-$(dirname "$PWD")/$(basename "$PWD")-peers-venv}
+    bash tools/peers_environment.sh "$venv"
+    export PADDLESEG_EXT_PEERS_PYTHON=$venv/bin/python
+    exec "$python" -m pytest tests/peers "$@"
+fi
 "$python" -m ruff check .
 exec "$python" -m pytest "$@"
