@@ -1,0 +1,4 @@
+"""The 47 published rows: what their publishers say of them, the YAML files that repeat them, and a check of the two.
+
+``python -m paddleseg_ext.zoo --help`` lists the commands. The facts are in ``published.yml``.
+"""

@@ -1,0 +1,71 @@
+"""The table of published rows."""
+
+import difflib
+from functools import lru_cache
+from pathlib import Path
+from typing import Optional
+
+import yaml
+
+from paddleseg_ext.errors import UserError
+
+PUBLISHED = Path(__file__).with_name("published.yml")
+# A clone holds both; an installed package has no configs.
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+
+
+@lru_cache(maxsize=1)
+def published() -> dict:
+    """Every row by its name, in the publishers' order; what a row holds is written in ``published.yml``."""
+    return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["rows"]
+
+
+def config_path(name: str) -> Path:
+    """The YAML file of the row ``name``."""
+    return CONFIGS / published()[name]["model"].lower() / f"{name}.yml"
+
+
+def shown_path(name: str) -> str:
+    """``config_path`` from the root of the repository on, with slashes."""
+    return config_path(name).relative_to(CONFIGS.parent).as_posix()
+
+
+def find_row(wanted: str) -> str:
+    """The name of a row from its name, its YAML file, or the name its publisher gives the configuration.
+
+    Raises:
+        UserError: There is no such row; names the nearest.
+    """
+    stem = wanted.replace("\\", "/").rsplit("/", 1)[-1]
+    for suffix in (".yml", ".yaml", ".py"):
+        if stem.endswith(suffix):
+            stem = stem[: -len(suffix)]
+    names = {}
+    for name, row in published().items():
+        names[name] = names[row["config"]] = name
+    if stem in names:
+        return names[stem]
+    near = difflib.get_close_matches(stem, list(names), n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`python -m paddleseg_ext.zoo list` prints the 47 rows."
+    raise UserError(f"there is no row {wanted}; {hint}")
+
+
+def select(model: Optional[str] = None, dataset: Optional[str] = None, source: Optional[str] = None) -> list:
+    """Names of the rows of a model, a data set and a publisher; None stands for any. Case does not matter.
+
+    Raises:
+        UserError: No row has such a model, data set or publisher.
+    """
+    chosen = []
+    for flag, wanted, key in (
+        ("--model", model, lambda row: row["model"]),
+        ("--dataset", dataset, lambda row: row["data"]["set"]),
+        ("--source", source, lambda row: row["source"]),
+    ):
+        if wanted is None:
+            continue
+        there = {key(row) for row in published().values()}
+        if wanted.lower() not in {value.lower() for value in there}:
+            raise UserError(f"{flag} {wanted}: no row has it; there are {', '.join(sorted(there))}.")
+        chosen.append((key, wanted.lower()))
+    return [name for name, row in published().items() if all(key(row).lower() == wanted for key, wanted in chosen)]
