@@ -101,13 +101,20 @@ def _amend(function: FunctionType, *changes: tuple[str, str]) -> None:
 def cross_entropy_type_promotion() -> None:
     """``CrossEntropyLoss`` multiplies its float32 mask by int64 ones, and its labels by the float32 mask.
 
-    Shows on: 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
+    With class weights and ``avg_non_ignore=False`` it also looks up the weight of the ignored label. Its pixels count
+    in that average, and no class says how much: here, as much as the classes do on average, so that a factor common to
+    all weights still cancels out.
+
+    Shows on: 2.6.2 (ValueError), 3.2.2, 3.3.1 (TypeError). Pinned by: tests/compat.
     """
+    weighted = "coef = paddle.sum(_one_hot * self.weight, axis=-1)"
     _amend(
         cross_entropy_loss.CrossEntropyLoss._post_process_loss,
-        ("F.one_hot(label * mask, ", "F.one_hot(label * mask.astype(label.dtype), "),
+        ("F.one_hot(label * mask, ", "F.one_hot(label * (label != self.ignore_index).astype(label.dtype), "),
+        (weighted, weighted + "\n        if not self.avg_non_ignore:\n"
+         "            coef = paddle.where(label == self.ignore_index, self.weight.mean(), coef)"),
         ("coef = paddle.ones_like(label)", "coef = paddle.ones_like(mask)"),
-    )
+    )  # fmt: skip
 
 
 def ohem_type_promotion() -> None:

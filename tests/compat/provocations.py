@@ -106,6 +106,12 @@ def cross_entropy_type_promotion() -> None:
     teacher = scores(seed=5)
     value = losses.DistillCrossEntropyLoss()(scores(), teacher, labels())
     assert np.isfinite(float(value))
+    # Averaged over all pixels: the ignored ones, two rows of sixteen, add nothing to the sum.
+    over_all = learns(losses.CrossEntropyLoss(avg_non_ignore=False), scores(), labels())
+    assert abs(over_all - plain * 14 / 16) < 1e-5
+    weighted = learns(losses.CrossEntropyLoss(weight=[2.0, 2.0, 2.0], avg_non_ignore=False), scores(), labels())
+    assert abs(weighted - over_all) < 1e-5
+    learns(losses.CrossEntropyLoss(weight=[1.0, 2.0, 3.0], avg_non_ignore=False), scores(), labels())
 
 
 def ohem_type_promotion() -> None:
