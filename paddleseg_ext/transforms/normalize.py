@@ -14,6 +14,8 @@ class Normalize(T.Normalize):
     channel: those are normalised by PaddleSeg's own code and looked up, which is about ten times as fast.
     """
 
+    takes_eight_bit = True  # see reading.py
+
     def __call__(self, data: dict) -> dict:
         """Normalise ``img`` (H, W[, C])."""
         image = data["img"]

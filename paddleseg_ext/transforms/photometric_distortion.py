@@ -36,6 +36,8 @@ class PhotoMetricDistortion:
         UserError: An argument is out of range.
     """
 
+    takes_eight_bit = True  # see reading.py
+
     def __init__(
         self,
         brightness_delta: float = 32,
@@ -68,6 +70,9 @@ class PhotoMetricDistortion:
                 "PhotoMetricDistortion needs red, green and blue to find saturation and hue, and the image has "
                 f"{channels(image)} channel(s); leave it out of the transforms."
             )
+        if image.strides[1] < 0:
+            # RandomHorizontalFlip leaves a view. OpenCV needs the pixels in order, and puts them so itself far faster.
+            image = cv2.flip(image[:, ::-1], 1)
         # Steps on R, G and B wait in one table until something else has to be done.
         levels = self._brightness()
         contrast_last = np.random.randint(2) == 0

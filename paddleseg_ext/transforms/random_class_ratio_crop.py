@@ -33,6 +33,8 @@ class RandomClassRatioCrop:
         UserError: An argument is out of range.
     """
 
+    takes_eight_bit = True  # see reading.py
+
     def __init__(
         self,
         crop_size: Sequence[int],

@@ -31,6 +31,8 @@ class ResizeByRatio:
         UserError: An argument is out of range.
     """
 
+    takes_eight_bit = True  # see reading.py
+
     def __init__(self, base_size: Sequence[int], min_ratio: float = 1.0, max_ratio: float = 1.0) -> None:
         name = type(self).__name__
         self.base_size = arguments.size(name, "base_size", base_size)

@@ -100,5 +100,3 @@ def ssseg_sample(image: np.ndarray, label: np.ndarray) -> dict:
     target = label.astype(np.float32)
     target[label == 255] = -100
     return {"image": image, "seg_target": target, "height": image.shape[0], "width": image.shape[1]}
-
-

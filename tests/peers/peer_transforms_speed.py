@@ -29,8 +29,8 @@ for line in sys.stdin:
     if key not in pipelines:
         pipelines[key] = {"mmseg": Mmseg, "ssseg": Ssseg}[task["peer"]](task["row"])
     np.random.seed(task["seed"])
-    start = time.perf_counter()
+    start = time.process_time()
     image, label = pipelines[key].read(task["image"], task["label"])
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert image.is_contiguous() and label.shape[1:] == image.shape[2:]
     print(seconds, file=answers, flush=True)
