@@ -99,6 +99,34 @@ CONFIGS = {
         lambda c: c.update(test_config={"slide": True}),
         "test_config.slide; did you mean is_slide?",
     ),
+    "text for true": (
+        lambda c: c.update(test_config={"align_corners": "yes"}),
+        "config.yml line 27: test_config.align_corners must be true or false, not 'yes'.",
+    ),
+    "unknown way to average": (
+        lambda c: c.update(test_config={"aug_average": "max"}),
+        "test_config.aug_average must be logits or softmax, not 'max'.",
+    ),
+    "unknown way to count": (
+        lambda c: c.update(test_config={"absent_classes": "none"}),
+        "test_config.absent_classes must be zero or skip, not 'none'.",
+    ),
+    "windows without a size": (
+        lambda c: c.update(test_config={"is_slide": True, "stride": [8, 8]}),
+        "test_config: --is_slide needs --crop_size W H and --stride W H",
+    ),
+    "windows at the features' size": (
+        lambda c: c.update(test_config={"is_slide": True, "stride": [8, 8], "crop_size": [8, 8], "resize_once": True}),
+        "test_config: resize_once is for whole images",
+    ),
+    "model without logits at the features' size": (
+        lambda c: c.update(
+            test_config={"resize_once": True},
+            model={"type": "BiSeNetV2"},
+            loss={"types": [{"type": "CrossEntropyLoss"}], "coef": [1] * 5},
+        ),
+        "which BiSeNetV2 does not give by themselves; use PSPNet, ISANet or PSANet",
+    ),
     "missing argument": (
         lambda c: c["train_dataset"].pop("mode"),
         "Dataset needs 'mode'; add it below train_dataset",
