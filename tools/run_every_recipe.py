@@ -27,7 +27,7 @@ from tools.data.tiny import write_tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("pspnet", "psanet", "isanet")
-STEPS = ("train", "evaluate", "evaluate ms+flip", "predict", "export", "infer", "compare")
+STEPS = ("train", "evaluate", "evaluate ms+flip", "predict", "predict whole", "export", "infer", "compare")
 SHRINK = 8
 # Not a multiple of anything: the resize of the ADE20K and VOC rows has work to do. Cityscapes' are one eighth.
 PICTURE = {"cityscapes": (128, 256), "ade20k": (72, 103), "voc12aug": (75, 100)}
@@ -110,13 +110,20 @@ def steps(config: Path, data: Path, out: Path, options: Sequence[str]) -> Iterat
     yield "evaluate", lambda: val.main([*weights, *opts])
     yield "evaluate ms+flip", lambda: val.main([*weights, *several, *opts])
     yield "predict", lambda: predict.main([*weights, *pictures, str(out / "predict"), *opts])
-    yield "export", lambda: export.main([*weights, "--save_dir", str(out / "export"), *opts])
+    # An exported model knows nothing of test_config: it sees the image whole. Scores instead of labels, so that undoing
+    # a resize can interpolate them as predict.py does.
+    whole, scores = [*opts, "test_config={}"], ["--output_op", "none"]
+    yield "predict whole", lambda: predict.main([*weights, *pictures, str(out / "whole"), *whole])
+    yield "export", lambda: export.main([*weights, "--save_dir", str(out / "export"), *scores, *opts])
     yield "infer", lambda: infer.main(["--config", str(out / "export"), *pictures, str(out / "infer")])
-    yield "compare", lambda: compare(out / "predict/label", out / "infer/label")
+    yield "compare", lambda: compare(out / "whole/label", out / "infer/label")
 
 
 def compare(predicted: Path, inferred: Path) -> None:
-    """Raise unless two folders of label images are the same but for pixels that are a tie."""
+    """Raise unless two folders of label images are the same but for pixels that are a tie.
+
+    That the scores behind the labels are right, export.py has compared itself.
+    """
     names = sorted(path.name for path in predicted.rglob("*.png"))
     if not names or names != sorted(path.name for path in inferred.rglob("*.png")):
         raise UserError(f"predict.py and infer.py wrote different files: {names} in {predicted}.")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, NamedTuple
+from typing import Callable, NamedTuple, Optional
 
 from paddleseg_ext.errors import UserError
 
@@ -129,10 +129,6 @@ LAYOUTS = {
 }
 
 
-def layout_of(component: str) -> Layout:
-    """The layout that PaddleSeg's class of this name reads.
-
-    Raises:
-        KeyError: It is none of the three.
-    """
-    return {layout.component: layout for layout in LAYOUTS.values()}[component]
+def layout_of(component: str) -> Optional[Layout]:
+    """The layout that PaddleSeg's class of this name reads, or None if it is none of the three."""
+    return next((layout for layout in LAYOUTS.values() if layout.component == component), None)

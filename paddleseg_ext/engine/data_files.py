@@ -5,6 +5,7 @@ from pathlib import Path
 
 from paddleseg.cvlibs import manager
 
+from paddleseg_ext.datasets.layout import Layout, layout_of
 from paddleseg_ext.engine.config import ValidatedConfig
 from paddleseg_ext.errors import UserError
 
@@ -13,24 +14,26 @@ def check_data_files(config: ValidatedConfig, key: str) -> None:
     """Check folders and list files of ``train_dataset`` or ``val_dataset``.
 
     Raises:
-        UserError: Missing folder or list file, an empty or malformed list, a Cityscapes folder of another layout.
+        UserError: Missing folder or list file, an empty or malformed list; Cityscapes, ADE20K or VOC without
+            its files, with what to do about it.
     """
     cfg = config.dic[key]
     root = cfg.get("dataset_root")
     if root is None:
         return
     component = manager.DATASETS[cfg["type"]]
-    # Where dataset_root may be left out, PaddleSeg fetches the data itself when it is missing.
+    layout = layout_of(cfg["type"])
+    # Where dataset_root may be left out, data sets of others may fetch what is missing.
     required = inspect.signature(component).parameters["dataset_root"].default is inspect.Parameter.empty
-    if required and not Path(root).is_dir():
+    if (required or layout) and not Path(root).is_dir():
+        what = f"{layout.how_to_lay_out()}, or correct the path" if layout else "put the data there or correct the path"
         raise UserError(
-            f"{config.where(key, 'dataset_root')}: the folder {root} ({key}.dataset_root) does not exist; "
-            "put the data there or correct the path."
+            f"{config.where(key, 'dataset_root')}: the folder {root} ({key}.dataset_root) does not exist; {what}."
         )
     if cfg["type"] == "Dataset":
         _check_list(config, key, cfg)
-    elif cfg["type"] == "Cityscapes":
-        _check_cityscapes(config, key, cfg)
+    elif layout:
+        _check_pairs(config, key, cfg, layout)
 
 
 def _check_list(config: ValidatedConfig, key: str, cfg: dict) -> None:
@@ -60,29 +63,32 @@ def _check_list(config: ValidatedConfig, key: str, cfg: dict) -> None:
             )
 
 
-def _check_cityscapes(config: ValidatedConfig, key: str, cfg: dict) -> None:
-    """PaddleSeg pairs the sorted images with the sorted labels, so one missing file would shift all that follow."""
+def _check_pairs(config: ValidatedConfig, key: str, cfg: dict, layout: Layout) -> None:
+    """Cityscapes, ADE20K and VOC: every image has its label.
+
+    PaddleSeg pairs Cityscapes' sorted images with the sorted labels, so one missing file would shift all that follow.
+    """
     root, mode = Path(cfg["dataset_root"]), str(cfg.get("mode", "train")).lower()
-    image_end, label_end = "_leftImg8bit.png", "_gtFine_labelTrainIds.png"
-    images = {_stem(path, image_end): path for path in (root / "leftImg8bit" / mode).glob(f"*/*{image_end}")}
-    labels = {_stem(path, label_end): path for path in (root / "gtFine" / mode).glob(f"*/*{label_end}")}
+    try:
+        pairs = layout.pairs(root, mode)
+    except KeyError:
+        # A mode that there is not; the data set itself says which there are.
+        return
+    except UserError as error:
+        raise UserError(f"{key}: {error}; {layout.how_to_lay_out()}.") from None
+    images = [pair for pair in pairs if pair.image.is_file()]
     if not images:
         raise UserError(
-            f"{config.where(key, 'dataset_root')}: {root} holds no leftImg8bit/{mode}/<city>/*{image_end}; "
-            "put Cityscapes there or correct dataset_root."
+            f"{config.where(key, 'dataset_root')}: {root} holds no images of {layout.title}, mode {mode}; "
+            f"{layout.how_to_lay_out()}, or correct dataset_root."
         )
-    without = sorted(set(images) - set(labels))
+    without = [pair for pair in images if not pair.label.is_file()]
     if without:
         raise UserError(
-            f"{key}: {images[without[0]]} has no label gtFine/{mode}/{without[0]}{label_end} "
-            f"({len(without)} of {len(images)} images); make the labelTrainIds files with cityscapesscripts "
-            "(createTrainIdLabelImgs)."
+            f"{key}: {without[0].image} has no label {without[0].label.relative_to(root)} ({len(without)} of "
+            f"{len(images)} images); run `python {layout.script}`, whose --help says how, "
+            f"and `python -m paddleseg_ext.datasets.check {layout.name}`."
         )
-    alone = sorted(set(labels) - set(images))
+    alone = [pair for pair in pairs if not pair.image.is_file()]
     if alone:
-        raise UserError(f"{key}: the label {labels[alone[0]]} has no image; remove it or add the image.")
-
-
-def _stem(path: Path, end: str) -> str:
-    """city/city_000000_000019: what an image and its label have in common."""
-    return f"{path.parent.name}/{path.name[: -len(end)]}"
+        raise UserError(f"{key}: {alone[0].image}, the image of {alone[0].label}, does not exist; add it.")
