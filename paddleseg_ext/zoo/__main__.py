@@ -1,0 +1,102 @@
+"""``python -m paddleseg_ext.zoo``: list, show and check the published rows."""
+
+import json
+import sys
+from collections.abc import Sequence
+
+import paddleseg_ext  # noqa: F401  before paddle: see there
+from paddleseg_ext.engine import cli
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.zoo import listing, readme
+from paddleseg_ext.zoo.table import CONFIGS, find_row, published, select
+
+EXAMPLES = """
+python -m paddleseg_ext.zoo list --model psanet --dataset ade20k
+python -m paddleseg_ext.zoo show psanet_r50-d8_4xb4-80k_ade20k-512x512
+python -m paddleseg_ext.zoo check
+"""
+COMMANDS = {
+    "list": "print the rows, a line each.",
+    "show": "print everything the table says of the ROWs.",
+    "check": "build what the YAML files of the ROWs (default: all) describe and compare it with what was published.",
+    "readme": "write the tables in configs/*/README.md anew.",
+}
+
+
+def parse(arguments: Sequence[str]):
+    """The words and flags of the command line."""
+    parser = cli.Parser("The published rows of PSANet, PSPNet and ISANet. Their figures are the publishers'.", EXAMPLES)
+    parser.add_argument(
+        "command", choices=COMMANDS, help=" ".join(f"{name}: {does}" for name, does in COMMANDS.items())
+    )
+    parser.add_argument(
+        "rows",
+        nargs="*",
+        metavar="ROW",
+        help="a row's name, its YAML file, or the publisher's name for it; for show and check.",
+    )
+    parser.add_argument("--model", metavar="NAME", help="list and check: only PSANet, PSPNet or ISANet.")
+    parser.add_argument("--dataset", metavar="NAME", help="list and check: only cityscapes, ade20k or voc12aug.")
+    parser.add_argument("--source", metavar="NAME", help="list and check: only ssseg, mmseg or psanet_paddle.")
+    parser.add_argument("--json", action="store_true", help="list and show: as JSON.")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what the command line asks."""
+    flags = parse(arguments)
+    selected = select(flags.model, flags.dataset, flags.source)
+    if flags.command in ("list", "readme") and flags.rows:
+        raise UserError(f"{flags.command} takes no rows; `show {flags.rows[0]}` shows one.")
+    rows = [find_row(row) for row in flags.rows]
+    if flags.command == "list":
+        _list(selected, flags.json)
+    elif flags.command == "show":
+        if not rows:
+            raise UserError("show needs the name of a row; `python -m paddleseg_ext.zoo list` prints them.")
+        _show(rows, flags.json)
+    elif flags.command == "check":
+        _check([name for name in rows or published() if name in selected])
+    else:
+        _require_configs()
+        for path in readme.write():
+            print(f"wrote {path}")
+
+
+def _list(names: Sequence[str], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([listing.summary(name) for name in names], indent=1))
+    else:
+        print(listing.list_rows(names) if names else "no row has all of these.")
+
+
+def _show(names: Sequence[str], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps([listing.facts(name) for name in names], indent=1))
+    else:
+        print("\n\n".join(listing.show_row(name) for name in names))
+
+
+def _check(names: Sequence[str]) -> None:
+    # Paddle's models are wanted here only.
+    from paddleseg_ext.zoo.check import check_row
+
+    _require_configs()
+    backbones, good = {}, 0
+    for name in names:
+        found = check_row(name, backbones)
+        good += not found
+        for difference in found:
+            print(f"{name}: {difference}", flush=True)
+    print(f"{good} of {len(names)}")
+    if good < len(names):
+        raise UserError("the YAML files of the rows above do not build what was published; correct them.")
+
+
+def _require_configs() -> None:
+    if not CONFIGS.is_dir():
+        raise UserError(f"the folder {CONFIGS} is missing: only a clone of the repository has the YAML files.")
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

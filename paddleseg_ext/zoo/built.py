@@ -1,0 +1,440 @@
+"""Facts read off what a YAML file builds, in the terms of ``published.yml``.
+
+Nothing here looks at the table. What can be read off a layer, an optimizer or a transform is read off it, not off the
+YAML: the file may be right and what it builds wrong.
+"""
+
+import contextlib
+import inspect
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Union
+
+import numpy as np
+import paddle
+from paddle import nn
+from paddle.nn import initializer
+from paddleseg.cvlibs import Config, manager
+from paddleseg.utils import logger
+
+from paddleseg_ext.engine.build import Builder
+from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.engine.evaluate import evaluate
+from paddleseg_ext.zoo import curves
+
+_DATA_SETS = {"PascalVOC": "voc12aug", "ADE20K": "ade20k", "Cityscapes": "cityscapes"}
+# What stands in for weights that Paddle would draw: drawing takes most of the time of building.
+_UNDRAWN = 0.5
+
+
+class RowBuilder(Builder):
+    """Builds without data sets, without weights, and each backbone once.
+
+    Args:
+        config: From ``load_config``.
+        backbones: Those built so far; keep it from one row to the next.
+    """
+
+    def __init__(self, config: Config, backbones: dict) -> None:
+        super().__init__(config, pretrained=False)
+        self._backbones = backbones
+
+    def build_component_impl(self, component_class: Any, *args: Any, **kwargs: Any) -> Any:
+        name = getattr(component_class, "__name__", "")
+        if name not in manager.BACKBONES.components_dict:
+            return super().build_component_impl(component_class, *args, **kwargs)
+        key = (name, repr(sorted(kwargs.items())))
+        if key not in self._backbones:
+            self._backbones[key] = super().build_component_impl(component_class, *args, **kwargs)
+        return self._backbones[key]
+
+    def transforms(self, dataset: str) -> list:
+        """The transforms of ``train_dataset`` or ``val_dataset``."""
+        return [self.build_component(item) for item in self.config.dic[dataset]["transforms"]]
+
+
+def built_facts(path: Union[str, Path], backbones: dict) -> dict:
+    """Build everything a YAML file describes but its data, and say what it is.
+
+    Args:
+        path: The file.
+        backbones: Those built so far, an empty dict at first; a network of 101 layers takes its time.
+
+    Raises:
+        UserError: The file is at fault, or something cannot be built.
+    """
+    config = load_config(path)
+    pretrained = config.dic["model"]["backbone"].get("pretrained")
+    with _quietly(), _undrawn_weights():
+        builder = RowBuilder(config, backbones)
+        model, optimizer, losses = (builder.build(part) for part in ("model", "optimizer", "loss"))
+        train, val = builder.transforms("train_dataset"), builder.transforms("val_dataset")
+    ignored = builder.train_dataset_class.IGNORE_INDEX
+    steps = [_step(transform, ignored) for transform in train]
+    main, auxiliary = _HEADS[type(model).__name__](model)
+    return {
+        "model": type(model).__name__,
+        "data": _data(config, builder, model),
+        "crop": next((step["size"] for step in steps if step["step"] in ("crop", "crop or pad")), None),
+        "batch": config.dic.get("total_batch_size"),
+        "schedule": {"iterations": config.iters, "decay_steps": getattr(builder.lr_scheduler, "decay_steps", None)},
+        "optimizer": _optimizer(optimizer, model),
+        "learning_rate": _learning_rate(builder, optimizer, config.iters),
+        "loss": _loss(losses),
+        "backbone": {**_backbone(config, model.backbone), "pretrained": pretrained},
+        **_stages(model.backbone),
+        "head": {"layout": config.dic["model"].get("layout"), **main},
+        "aux_head": auxiliary,
+        "align_corners": model.align_corners,
+        "train": steps,
+        "test": _test(config, val),
+    }
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Without what PaddleSeg logs of every component; errors are still shown."""
+    level, logger.log_level = logger.log_level, 0
+    try:
+        yield
+    finally:
+        logger.log_level = level
+
+
+@contextlib.contextmanager
+def _undrawn_weights() -> Iterator[None]:
+    """Weights that nobody draws on purpose become ``_UNDRAWN``."""
+    constant = initializer.Constant(_UNDRAWN)
+    initializer.set_global_initializer(constant, constant)
+    try:
+        yield
+    finally:
+        initializer.set_global_initializer(None)
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+def _data(config: Config, builder: Builder, model: nn.Layer) -> dict:
+    train, val = config.train_dataset_cfg, config.val_dataset_cfg
+    classes = {builder.train_dataset_class.NUM_CLASSES, *(conv.weight.shape[0] for conv in _classifiers(model))}
+    return {
+        "set": _DATA_SETS.get(train["type"], train["type"]) if train["type"] == val["type"] else None,
+        "train": train.get("mode"),
+        "val": val.get("mode"),
+        "classes": classes.pop() if len(classes) == 1 else sorted(classes),
+    }
+
+
+def _optimizer(optimizer: paddle.optimizer.Optimizer, model: nn.Layer) -> dict:
+    parameters = optimizer._parameter_list
+    one_group = all(isinstance(parameter, paddle.Tensor) for parameter in parameters)
+    alike = all(
+        parameter.optimize_attr["learning_rate"] == 1.0 and parameter.regularizer is None
+        for parameter in model.parameters()
+    )
+    momentum = isinstance(optimizer, paddle.optimizer.Momentum)
+    coupled = momentum and optimizer._regularization_method == "l2_decay"
+    return {
+        "type": "SGD" if momentum else type(optimizer).__name__,
+        "momentum": optimizer._momentum if momentum else None,
+        "weight_decay": optimizer._regularization_coeff if coupled else None,
+        "nesterov": optimizer._use_nesterov if momentum else None,
+        "parameter_groups": 1 if one_group and alike and len(parameters) == len(model.parameters()) else "several",
+    }
+
+
+def _learning_rate(builder: Builder, optimizer: paddle.optimizer.Optimizer, iterations: int) -> dict:
+    schedule = builder.lr_scheduler
+    rates = {}
+    for iteration in curves.points(iterations):
+        schedule.step(iteration)
+        rates[iteration] = optimizer.get_lr()
+    warmup = isinstance(schedule, paddle.optimizer.lr.LinearWarmup)
+    decay = schedule.learning_rate if warmup else schedule
+    return {
+        "start": decay.base_lr,
+        "floor": getattr(decay, "end_lr", None),
+        "power": getattr(decay, "power", None),
+        "warmup": schedule.warmup_steps if warmup else None,
+        "at": rates,
+    }
+
+
+def _loss(losses: dict) -> dict:
+    kinds = losses["types"]
+    plain = all(type(loss).__name__ == "CrossEntropyLoss" and loss.top_k_percent_pixels == 1 for loss in kinds)
+    averages = {getattr(loss, "avg_non_ignore", None) for loss in kinds}
+    weights = [getattr(loss, "weight", None) for loss in kinds]
+    return {
+        "type": "cross entropy" if plain else [type(loss).__name__ for loss in kinds],
+        "average": {True: "valid pixels", False: "all pixels"}.get(averages.pop()) if len(averages) == 1 else None,
+        "class_weights": None if all(weight is None for weight in weights) else weights,
+        "weights": list(losses["coef"]),
+    }
+
+
+# --- network --------------------------------------------------------------------------------------------------------
+
+
+def _conv(layer: nn.Layer) -> dict:
+    """Facts of a convolution, or of the one in PaddleSeg's ``ConvBNReLU``."""
+    conv = getattr(layer, "_conv", layer)
+    out_channels, in_channels, kernel, _ = conv.weight.shape
+    return {"in": in_channels, "out": out_channels, "kernel": kernel, "bias": conv.bias is not None}
+
+
+def _dropout(layer: nn.Layer) -> dict:
+    return {"dropout": layer.p, "drops": "channels" if isinstance(layer, nn.Dropout2D) else "elements"}
+
+
+def _alike(facts: list) -> Any:
+    """What all of ``facts`` are, or all of them where they differ."""
+    return facts[0] if all(fact == facts[0] for fact in facts) else facts
+
+
+def _initialisation(classifier: nn.Conv2D) -> str:
+    """By whom the weights of a classifier were drawn, from the weights themselves."""
+    weight = classifier.weight.numpy()
+    if (weight == _UNDRAWN).all():
+        return "paddle"
+    spread, fan_in = float(weight.std()), weight[0].size
+    for name, expected in (("torch", 1 / math.sqrt(3 * fan_in)), ("mmseg", 0.01)):
+        if abs(spread / expected - 1) < 0.1:
+            return name
+    return f"standard deviation {spread:.3g}"
+
+
+def _aux_head(conv: nn.Layer, dropout: nn.Layer) -> dict:
+    facts = _conv(conv)
+    width, in_channels = facts.pop("out"), facts.pop("in")
+    return {"in_channels": in_channels, "channels": width, **facts, **_dropout(dropout)}
+
+
+def _psanet(model: nn.Layer) -> tuple:
+    psa, head, auxiliary = model.psa, model.head, model.aux_head
+    reduces, attentions = [psa.reduce_layer], [psa.attention]
+    if psa.psa_type == "bi-direction":
+        reduces.append(psa.reduce_p)
+        attentions.append(psa.attention_p)
+    main = {
+        "psa_type": psa.psa_type,
+        "compact": psa.compact,
+        "shrink_factor": psa.shrink_factor,
+        "shrink_rule": "by parity" if psa.row.parity_shrink else "rounded up",
+        "mask_size": list(psa.mask_size),
+        "normalization_factor": psa.normalization_factor,
+        "psa_softmax": psa.psa_softmax,
+        "branches": list(psa.row.branch_order),
+        "reduce": _alike([_conv(layer) for layer in reduces]),
+        "attention": _alike([_conv(layer[1]) for layer in attentions]),
+        "proj": {**_conv(psa.proj), "padding": psa.proj._conv._padding},
+        "fuse": _conv(head.conv_bn_relu),
+        **_dropout(head.dropout),
+        "initialisation": _initialisation(head.conv),
+    }
+    return main, _aux_head(auxiliary.conv_bn_relu, auxiliary.dropout)
+
+
+def _pspnet(model: nn.Layer) -> tuple:
+    head = model.head
+    pyramid, auxiliary = head.psp_module, head.auxlayer
+    bins = list(pyramid.bin_sizes)
+    main = {
+        "bins": bins,
+        "branches": ["input", *(reversed(bins) if pyramid.row.reversed_bins else bins)],
+        "level": _alike([_conv(stage[1]) for stage in pyramid.stages]),
+        "fuse": _conv(pyramid.conv_bn_relu2),
+        **_dropout(head.dropout),
+        "initialisation": _initialisation(head.conv),
+    }
+    return main, _aux_head(auxiliary.conv_bn_relu, auxiliary.dropout)
+
+
+def _isanet(model: nn.Layer) -> tuple:
+    head = model.head
+    relations = (head.global_relation, head.local_relation)
+    main = {
+        "down_factor": list(head.down_factor),
+        "in_conv": _conv(head.in_conv),
+        "query": _alike([_conv(layer[0]) for r in relations for layer in (r.query_project, r.key_project)]),
+        "value": _alike([_conv(r.value_project) for r in relations]),
+        "fuse": _conv(head.out_conv),
+        **_dropout(head.cls[0]),
+        "initialisation": _initialisation(head.cls[1]),
+    }
+    return main, _aux_head(head.aux[0], head.aux[1])
+
+
+_HEADS = {"PSANet": _psanet, "PSPNet": _pspnet, "ISANet": _isanet}
+
+
+def _classifiers(model: nn.Layer) -> list:
+    """The convolutions that give the main and the auxiliary logits."""
+    head = model.head
+    if type(model).__name__ == "PSANet":
+        return [head.conv, model.aux_head.conv]
+    if type(model).__name__ == "PSPNet":
+        return [head.conv, head.auxlayer.conv]
+    return [head.cls[1], head.aux[2]]
+
+
+def _backbone(config: Config, backbone: nn.Layer) -> dict:
+    stem, stages = _stem(backbone), _blocks(backbone)
+    if hasattr(backbone, "stem"):
+        pooled = {"strided convolution"}
+    else:
+        firsts = [stage[0] for stage in stages]
+        pooled = {"average pooling" for block in firsts if block.short.is_vd_mode}
+    depth = {(3, 4, 6, 3): 50, (3, 4, 23, 3): 101}.get(tuple(map(len, stages)))
+    return {
+        "name": config.dic["model"]["backbone"]["type"],
+        "depth": depth,
+        "stem": [conv.weight.shape[0] for conv in stem],
+        "shortcut": " and ".join(pooled) or "strided convolution",
+    }
+
+
+def _stages(backbone: nn.Layer) -> dict:
+    stem, stages = _stem(backbone), _blocks(backbone)
+    middles = [[_middle(block) for block in stage] for stage in stages]
+    strides = [stage[0]._stride[0] for stage in middles]
+    # The max pooling after the stem halves once more.
+    return {
+        "output_stride": 2 * math.prod(conv._stride[0] for conv in stem) * math.prod(strides),
+        "stages": {
+            "strides": strides,
+            "dilations": [_alike([conv._dilation[0] for conv in stage[1:]]) for stage in middles],
+            "first_dilations": [stage[0]._dilation[0] for stage in middles],
+        },
+    }
+
+
+def _stem(backbone: nn.Layer) -> list:
+    """The convolutions of the stem, of our ResNet or of PaddleSeg's ``ResNet_vd``."""
+    if hasattr(backbone, "stem"):
+        return [layer for layer in backbone.stem if isinstance(layer, nn.Conv2D)]
+    return [layer._conv for layer in (backbone.conv1_1, backbone.conv1_2, backbone.conv1_3)]
+
+
+def _blocks(backbone: nn.Layer) -> list:
+    if hasattr(backbone, "stem"):
+        return [list(getattr(backbone, f"layer{i}")) for i in range(1, 5)]
+    return backbone.stage_list
+
+
+def _middle(block: nn.Layer) -> nn.Conv2D:
+    """The 3x3 convolution of a bottleneck, which carries stride and dilation."""
+    return block.conv2 if isinstance(block.conv2, nn.Conv2D) else block.conv1._conv
+
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+
+def _eight_bit(values: Any) -> list:
+    """Mean or std of ``Normalize``, which divides pixels by 255 first, for pixels from 0 to 255 and three channels."""
+    values = [float(value) * 255 for value in np.ravel(values)]
+    return values * 3 if len(values) == 1 else values
+
+
+def _fill(values: Any) -> Any:
+    """The number that pads every channel, or the numbers that pad them where they differ."""
+    values = {float(value) for value in np.ravel(values)}
+    return values.pop() if len(values) == 1 else sorted(values)
+
+
+def _label(value: float, ignored: int) -> Any:
+    return "ignored" if value == ignored else value
+
+
+def _random(transform: Any, name: str) -> dict:
+    return {"range": getattr(transform, f"{name}_range"), "probability": getattr(transform, f"{name}_prob")}
+
+
+def _step(transform: Any, ignored: int) -> dict:
+    """One transform of a training pipeline in the table's words; ``ignored`` is the label of void pixels."""
+    kind, t = type(transform).__name__, transform
+    if kind == "ResizeByRatio":
+        return {"step": "resize", "base": list(t.base_size), "ratio": [t.min_ratio, t.max_ratio]}
+    if kind == "RandomClassRatioCrop":
+        return {
+            "step": "crop",
+            "size": list(t.crop_size),
+            "class_ratio": t.max_ratio,
+            "draws": t.attempts,
+            "void": "uncropped" if t.uncropped_if_void else "kept",
+        }
+    if kind == "RandomHorizontalFlip":
+        return {"step": "flip", "probability": t.prob}
+    if kind == "PhotoMetricDistortion":
+        return {
+            "step": "distort",
+            "brightness": t.brightness_delta,
+            "contrast": list(t.contrast_range),
+            "saturation": list(t.saturation_range),
+            "hue": t.hue_delta,
+            "codes": "RGB" if t.swapped_hsv else "BGR",
+        }
+    if kind == "Normalize":
+        return {"step": "normalise", "mean": _eight_bit(t.mean), "std": _eight_bit(t.std)}
+    if kind == "PadToSize":
+        return {
+            "step": "pad",
+            "size": list(t.target_size),
+            "position": {"center": "centre", "right_bottom": "right and bottom"}[t.position],
+            "image": _fill(t.im_padding_value),
+            "label": _label(t.label_padding_value, ignored),
+        }
+    if kind == "ResizeStepScaling":
+        return {
+            "step": "resize by steps",
+            "ratio": [t.min_scale_factor, t.max_scale_factor],
+            "increment": t.scale_step_size,
+        }
+    if kind == "RandomPaddingCrop":
+        return {
+            "step": "crop or pad",
+            # PaddleSeg keeps (height, width) of what it takes as [width, height].
+            "size": list(reversed(t.crop_size)),
+            "class_ratio": None if t.category_max_ratio >= 1 else t.category_max_ratio,
+            "image": _fill(t.im_padding_value),
+            "label": _label(t.label_padding_value, ignored),
+        }
+    if kind == "RandomDistort":
+        names = ("brightness", "contrast", "saturation", "hue", "sharpness")
+        return {"step": "distort as PaddleSeg", **{name: _random(t, name) for name in names}}
+    return {"step": kind}
+
+
+def _test(config: Config, transforms: list) -> dict:
+    kinds = {type(transform).__name__: transform for transform in transforms}
+    resize, normalise = kinds.pop("ResizeByRatio", None), kinds.pop("Normalize", None)
+    protocol = {name: p.default for name, p in inspect.signature(evaluate).parameters.items()}
+    protocol.update(config.test_config)
+    facts = {
+        "mode": "slide" if protocol["is_slide"] else "whole",
+        "resize": None if resize is None else list(resize.base_size),
+        "mean": None if normalise is None else _eight_bit(normalise.mean),
+        "std": None if normalise is None else _eight_bit(normalise.std),
+        "logits": "once" if protocol["resize_once"] else "twice",
+        "align_corners": protocol["align_corners"],
+        "absent_classes": protocol["absent_classes"],
+        "multi_scale": None,
+    }
+    if protocol["is_slide"]:
+        facts.update(window=list(protocol["crop_size"]), stride=list(protocol["stride"]))
+    if protocol["flip_horizontal"] or protocol["scales"] not in (1.0, [1.0]):
+        facts["multi_scale"] = {
+            "scales": protocol["scales"],
+            "flip": protocol["flip_horizontal"],
+            "average": protocol["aug_average"],
+            "rescale": protocol["aug_rescale"],
+        }
+    # What the table has no word for must not go unseen: the plain figure is measured without augmentation.
+    for switch in ("aug_eval", "flip_vertical"):
+        if protocol[switch]:
+            facts[switch] = True
+    if kinds:
+        facts["other transforms"] = sorted(kinds)
+    return facts

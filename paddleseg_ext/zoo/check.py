@@ -1,0 +1,85 @@
+"""Whether what a YAML file builds is what was published."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.zoo import curves
+from paddleseg_ext.zoo.built import built_facts
+from paddleseg_ext.zoo.table import config_path, published
+
+_ABSENT = "nothing"
+# Facts that no YAML file can be held to: where they come from, figures, and what follows from others.
+_NOT_BUILT = {
+    "source",
+    "peer",
+    "peer_url",
+    "peer_remark",
+    "config",
+    "miou",
+    "miou_ms_flip",
+    "checkpoint",
+    "checkpoint_access",
+    "log",
+    "remarks",
+}
+
+
+def check_row(name: str, backbones: dict) -> list:
+    """Differences between a row and what its YAML file builds, a sentence each.
+
+    Args:
+        name: The row.
+        backbones: See ``built_facts``.
+    """
+    try:
+        found = built_facts(config_path(name), backbones)
+    except UserError as error:
+        return [str(error)]
+    return [
+        f"{key} is {_word(value)}, published is {_word(fact)}"
+        for key, fact, value in differences(expected_facts(published()[name]), found)
+    ]
+
+
+def expected_facts(row: dict) -> dict:
+    """What a row of the table asks of its YAML file, in the shape of ``built_facts``."""
+    facts = {key: value for key, value in row.items() if key not in _NOT_BUILT}
+    facts["data"] = {key: value for key, value in row["data"].items() if key != "train_images"}
+    facts["schedule"] = {key: row["schedule"][key] for key in ("iterations", "decay_steps")}
+    rate = {key: value for key, value in row["learning_rate"].items() if key != "curve"}
+    points = curves.points(row["schedule"]["iterations"])
+    facts["learning_rate"] = {**rate, "at": {point: curves.learning_rate(row, point) for point in points}}
+    facts["backbone"] = {**row["backbone"], "pretrained": _named_in_yaml(row["backbone"]["pretrained"])}
+    return facts
+
+
+def _named_in_yaml(pretrained: dict) -> str:
+    """How a YAML file names published weights: torch's by their name in the zoo, Paddle's by their address."""
+    file = pretrained["file"]
+    return f"zoo://{file.split('-')[0]}" if file.endswith(".pth") else pretrained["url"]
+
+
+def differences(published_facts: Any, found: Any, key: str = "") -> Iterator[tuple]:
+    """(key, published, found) wherever two facts differ; numbers may differ in what floating point leaves open."""
+    if isinstance(published_facts, dict) and isinstance(found, dict):
+        for name in (*published_facts, *(name for name in found if name not in published_facts)):
+            inner = f"{key}.{name}" if key else str(name)
+            yield from differences(published_facts.get(name, _ABSENT), found.get(name, _ABSENT), inner)
+    elif isinstance(published_facts, list) and isinstance(found, list) and len(published_facts) == len(found):
+        for index, pair in enumerate(zip(published_facts, found)):
+            yield from differences(*pair, f"{key}[{index}]")
+    elif not _same(published_facts, found):
+        yield key, published_facts, found
+
+
+def _same(published_fact: Any, found: Any) -> bool:
+    numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in (published_fact, found))
+    if numbers:
+        return math.isclose(published_fact, found, rel_tol=1e-6, abs_tol=1e-12)
+    return type(published_fact) is type(found) and published_fact == found
+
+
+def _word(fact: Any) -> str:
+    return fact if isinstance(fact, str) else repr(fact)

@@ -1,0 +1,137 @@
+"""The table of published rows as text for a terminal."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Optional
+
+from paddleseg_ext.zoo.table import published, shown_path
+
+# What ``show`` begins with; the rest follows in the order of the table.
+_FIRST = (
+    "peer",
+    "config",
+    "miou",
+    "miou_ms_flip",
+    "remarks",
+    "checkpoint",
+    "checkpoint_access",
+    "log",
+    "peer_url",
+    "peer_remark",
+    "model",
+    "backbone",
+    "output_stride",
+    "stages",
+    "head",
+    "aux_head",
+    "align_corners",
+    "data",
+    "crop",
+    "batch",
+    "schedule",
+    "optimizer",
+    "learning_rate",
+    "loss",
+)
+_TITLES = ("backbone", "data", "schedule", "mIoU", "ms+flip", "checkpoint", "row")
+CHECKPOINT_SOURCES = {"ssseg": "GitHub", "mmseg": "OpenMMLab", "psanet_paddle": "Baidu"}
+
+
+def figure(value: Optional[float]) -> str:
+    """A published figure in percent, with a dash where none was published."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def backbone(row: dict) -> str:
+    """A row's backbone, such as ``R50 os8``; vd is said, v1c is what all others have."""
+    kind = row["backbone"]["name"].rsplit("_", 1)[-1]
+    return f"R{row['backbone']['depth']}{'' if kind == 'v1c' else f'-{kind}'} os{row['output_stride']}"
+
+
+def list_rows(names: Sequence[str]) -> str:
+    """The rows ``names``, a line each, under a heading for each model that says where their YAML files are."""
+    columns = {
+        name: (
+            backbone(published()[name]),
+            published()[name]["data"]["set"],
+            published()[name]["schedule"]["name"],
+            figure(published()[name]["miou"]),
+            figure(published()[name]["miou_ms_flip"]),
+            CHECKPOINT_SOURCES[published()[name]["source"]],
+            name,
+        )
+        for name in names
+    }
+    widths = [max(map(len, column)) for column in zip(_TITLES, *columns.values())]
+    lines, model = [], None
+    for name, values in columns.items():
+        if published()[name]["model"] != model:
+            model = published()[name]["model"]
+            lines += ["", f"{model}: {shown_path(name).rsplit('/', 1)[0]}/<row>.yml", _line(_TITLES, widths)]
+        lines.append(_line(values, widths))
+    return "\n".join(lines[1:])
+
+
+def summary(name: str) -> dict:
+    """What ``list`` says of a row, for JSON."""
+    row = published()[name]
+    return {
+        "row": name,
+        "model": row["model"],
+        "backbone": row["backbone"]["name"],
+        "output_stride": row["output_stride"],
+        "dataset": row["data"]["set"],
+        "crop": row["crop"],
+        "schedule": row["schedule"]["name"],
+        "iterations": row["schedule"]["iterations"],
+        "miou": row["miou"],
+        "miou_ms_flip": row["miou_ms_flip"],
+        "source": row["source"],
+        "yaml": shown_path(name),
+        "checkpoint": row["checkpoint"],
+    }
+
+
+def facts(name: str) -> dict:
+    """Everything the table says of a row, and where its YAML file is, for JSON."""
+    row = published()[name]
+    first = {key: row[key] for key in _FIRST if key in row}
+    return {"row": name, "yaml": shown_path(name), **first, **row}
+
+
+def show_row(name: str) -> str:
+    """Everything the table says of a row, and how it is trained on four cards."""
+    row = published()[name]
+    cards = "" if row["source"] == "psanet_paddle" else "-m paddle.distributed.launch --gpus 0,1,2,3 "
+    commands = [
+        "",
+        "train:",
+        f"  python {cards}train.py --config {shown_path(name)} \\",
+        f"      --do_eval --save_interval {row['schedule']['evaluate_every']}",
+    ]
+    return "\n".join([*_facts(facts(name), ""), *commands])
+
+
+def _facts(values: dict, indent: str) -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict) and any(isinstance(inner, (dict, list)) for inner in value.values()):
+            yield f"{indent}{key}:"
+            yield from _facts(value, indent + "  ")
+        elif isinstance(value, list) and value and not isinstance(value[0], (int, float)):
+            yield f"{indent}{key}:"
+            yield from (f"{indent}  {_word(item)}" for item in value)
+        else:
+            yield f"{indent}{key}: {_word(value)}"
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_word(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return "x".join(map(str, value)) if len(value) == 2 and all(type(v) is int for v in value) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _line(values: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(value.ljust(width) for value, width in zip(values, widths)).rstrip()

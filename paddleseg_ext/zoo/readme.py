@@ -1,0 +1,126 @@
+"""The tables of ``configs/<model>/README.md``, made from the table of published rows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from paddleseg_ext.files import write_whole
+from paddleseg_ext.zoo.listing import backbone, figure
+from paddleseg_ext.zoo.table import CONFIGS, published, shown_path
+
+_PAPERS = {
+    "PSANet": "[Point-wise Spatial Attention Network for Scene Parsing]"
+    "(https://hszhao.github.io/papers/eccv18_psanet.pdf), ECCV 2018",
+    "PSPNet": "[Pyramid Scene Parsing Network](https://arxiv.org/abs/1612.01105), CVPR 2017",
+    "ISANet": "[Interlaced Sparse Self-Attention for Semantic Segmentation](https://arxiv.org/abs/1907.12273), 2019",
+}
+_DATA_SETS = {
+    "cityscapes": "Cityscapes",
+    "ade20k": "ADE20K",
+    "voc12aug": "PASCAL VOC 2012 with the extra labels of SBD",
+}
+_HEADER = """
+| Configuration | Published by | Backbone | Crop | Batch | Iterations | mIoU | mIoU ms+flip | Published files |
+|-|-|-|-|-|-|-|-|-|
+""".strip()
+
+_TEXT = """\
+<!-- Written by `python -m paddleseg_ext.zoo readme` from paddleseg_ext/zoo/published.yml: change that, not this. -->
+# {model}
+
+{paper}.
+
+The {count} published rows of {model} as YAML. **All figures are the publishers'**, in percent on the validation set;
+nothing was trained again here. Each file repeats its publisher's recipe: head, data pipeline, loss, schedule, test
+protocol. `python -m paddleseg_ext.zoo check` holds what the files build to the table of published facts, and
+`python -m paddleseg_ext.zoo show ROW` prints all of them.
+
+{tables}
+
+## Use
+
+```bash
+# Train on four cards, for which batch_size is written. On any other number train.py says what the total batch becomes
+# and which --iters and --learning_rate match.
+python -m paddle.distributed.launch --gpus 0,1,2,3 train.py --config {config} \\
+    --do_eval --save_interval {interval} --save_dir output/{model_lower}
+
+# Evaluate by the test protocol of the row.
+python val.py --config {config} \\
+    --model_path output/{model_lower}/best_model/model.pdparams
+{multi_scale}```
+
+The published checkpoints are PyTorch files{but}.
+The last column gives their addresses as published; whether they still answer is not checked here. `val.py` does not
+read such files, and this project has no converter for them yet.
+"""
+_MULTI_SCALE = """
+# The ms+flip column: the file holds its scales and its flip.
+python val.py --config {config} --aug_eval \\
+    --model_path output/{model_lower}/best_model/model.pdparams
+"""
+
+
+def write() -> Iterator[Path]:
+    """Write the README of every model anew; yields their paths."""
+    for model in _PAPERS:
+        path = path_of(model)
+        with write_whole(path) as temporary:
+            temporary.write_text(text(model), encoding="utf-8")
+        yield path
+
+
+def path_of(model: str) -> Path:
+    """Where the README of ``model`` is."""
+    return CONFIGS / model.lower() / "README.md"
+
+
+def text(model: str) -> str:
+    """The README of ``model``, one of PSANet, PSPNet and ISANet."""
+    rows = {name: row for name, row in published().items() if row["model"] == model}
+    tables = []
+    for key, title in _DATA_SETS.items():
+        chosen = {name: row for name, row in rows.items() if row["data"]["set"] == key}
+        remarks = list(dict.fromkeys(remark for row in chosen.values() for remark in row.get("remarks", ())))
+        lines = [_line(name, row, remarks) for name, row in chosen.items()]
+        tables.append("\n".join([f"## {title}", "", _HEADER, *lines]))
+        tables += [f"{_mark(number)} {remark}" for number, remark in enumerate(remarks, 1)]
+    example = next((name for name, row in rows.items() if row["miou_ms_flip"]), next(iter(rows)))
+    values = {"model": model, "model_lower": model.lower(), "config": shown_path(example)}
+    has_multi_scale = rows[example]["miou_ms_flip"] is not None
+    return _TEXT.format(
+        paper=_PAPERS[model],
+        count=len(rows),
+        tables="\n\n".join(tables),
+        interval=rows[example]["schedule"]["evaluate_every"],
+        multi_scale=_MULTI_SCALE.format(**values) if has_multi_scale else "",
+        but=", that of PSANet_paddle a Paddle one" if model == "PSANet" else "",
+        **values,
+    )
+
+
+def _line(name: str, row: dict, remarks: list) -> str:
+    marks = "".join(_mark(remarks.index(remark) + 1) for remark in row.get("remarks", ()))
+    files = f"[checkpoint]({row['checkpoint']}), [log]({row['log']})"
+    if row["source"] == "psanet_paddle":
+        files += f" ({row['checkpoint_access']})"
+    cells = (
+        f"[{name}]({name}.yml)",
+        f"[{row['peer']}]({row['peer_url']})",
+        backbone(row),
+        "x".join(map(str, row["crop"])),
+        str(row["batch"]),
+        _iterations(row["schedule"]),
+        figure(row["miou"]) + marks,
+        figure(row["miou_ms_flip"]),
+        files,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _iterations(schedule: dict) -> str:
+    epochs = f" ({schedule['epochs']} epochs)" if "epochs" in schedule else ""
+    return f"{schedule['iterations']}{epochs}"
+
+
+def _mark(number: int) -> str:
+    return f"<sup>{number}</sup>"
