@@ -19,8 +19,7 @@ class Normalize(T.Normalize):
     def __call__(self, data: dict) -> dict:
         """Normalise ``img`` (H, W[, C])."""
         image = data["img"]
-        # OpenCV looks up one table, or one for each channel; a lone channel could be several to PaddleSeg.
-        if image.dtype != np.uint8 or (channels(image) == 1 and max(self.mean.size, self.std.size) > 1):
+        if image.dtype != np.uint8:
             return super().__call__(data)
         levels = np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis].repeat(channels(image), axis=2)
         table = super().__call__({"img": levels})["img"]
