@@ -6,6 +6,7 @@ component that does not exist, an argument that its constructor does not have, `
 """
 
 import contextlib
+import copy
 import difflib
 import inspect
 import re
@@ -54,6 +55,9 @@ class ValidatedConfig(Config):
         path: The YAML file.
         learning_rate, batch_size, iters: Overrule the file when not None.
         opts: ``key=value`` strings; dots go into mappings, whole numbers into lists.
+
+    Attributes:
+        written: The merged content of the file and its bases, without the command line's changes.
     """
 
     def __init__(self, path: Union[str, Path], **changes: Any) -> None:
@@ -83,7 +87,7 @@ class ValidatedConfig(Config):
         opts: Optional[Sequence[str]] = None,
     ) -> dict:
         """Apply the command line's values to ``dic`` and return it."""
-        planned, decay_steps = dic.get("iters"), _decay_steps(dic)
+        self.written = copy.deepcopy(dic)
         if learning_rate is not None:
             if not isinstance(dic.get("lr_scheduler"), dict):
                 raise UserError(f"{self.path}: --learning_rate needs an lr_scheduler in the file; add one.")
@@ -95,7 +99,7 @@ class ValidatedConfig(Config):
         for item in opts or ():
             _apply_option(dic, item)
         _check_keys(self, dic)
-        _move_decay(dic, planned, decay_steps)
+        _move_decay(dic, self.written)
         _check_text_numbers(self, dic, ())
         return dic
 
@@ -265,21 +269,19 @@ def _list_index(place: list, name: str, item: str, seen: list) -> int:
     return int(name)
 
 
-def _decay_steps(dic: dict) -> Any:
-    schedule = dic.get("lr_scheduler")
-    return schedule.get("decay_steps") if isinstance(schedule, dict) else None
-
-
-def _move_decay(dic: dict, planned: Any, decay_steps: Any) -> None:
-    """Let a decay that ended one step before the training, as mmengine's does, still do so after ``iters`` changed.
+def _move_decay(dic: dict, written: dict) -> None:
+    """Let a decay that ends one step before the training, as mmengine's does, still do so when ``iters`` is another.
 
     Any other ``decay_steps`` is left as it is, which is what PaddleSeg does.
+
+    Args:
+        dic: The configuration with the command line's values.
+        written: The same without them.
     """
-    asked = dic.get("iters")
-    if not all(isinstance(number, int) for number in (planned, decay_steps, asked)):
-        return
-    if decay_steps == planned - 1 and decay_steps == _decay_steps(dic):
-        dic["lr_scheduler"]["decay_steps"] = max(1, asked - 1)
+    before, after = written.get("iters"), dic.get("iters")
+    steps = [part.get("lr_scheduler", {}).get("decay_steps") for part in (written, dic)]
+    if all(isinstance(number, int) for number in (before, after, *steps)) and steps == [before - 1] * 2:
+        dic["lr_scheduler"]["decay_steps"] = max(1, after - 1)
 
 
 def _dotted(key: Iterable) -> str:

@@ -11,6 +11,7 @@ from paddleseg_ext.engine import cli
 from paddleseg_ext.engine.build import Builder, convert_sync_batchnorm
 from paddleseg_ext.engine.config import load_config, use_nhwc
 from paddleseg_ext.engine.samples import check_dataset
+from paddleseg_ext.engine.total_batch import describe_batch
 from paddleseg_ext.engine.train import train
 from paddleseg_ext.errors import UserError
 
@@ -60,6 +61,11 @@ def run_training(
     if do_eval:
         check_dataset(val_dataset, "val_dataset")
     utils.show_cfg_info(cfg)
+    if "total_batch_size" in cfg.dic:
+        # What the file says, not the command line, which may have followed an earlier advice.
+        iters, rate = cfg.written.get("iters", cfg.iters), cfg.written["lr_scheduler"].get("learning_rate")
+        processes = paddle.distributed.ParallelEnv().nranks
+        logger.info(describe_batch(cfg.dic["total_batch_size"], cfg.batch_size, processes, iters, rate))
     model = convert_sync_batchnorm(builder.build("model"))
     train(
         model,
