@@ -4,8 +4,9 @@ Settings: ``peer`` ('ssseg' or 'mmseg'), ``model``, ``depth`` (18 has a head of 
 mmsegmentation's own ResNet-18 configurations), ``output_stride``, ``num_classes``, ``align_corners``, ``mask_size`` of
 PSANet, and
 
-* ``"action": "run"``: weights drawn by name from ``seed``; answers ``names`` of the state dict, ``logits`` of ``image``
-  in eval mode at feature size, and the total ``losses`` of ``steps`` steps of SGD on ``images`` and ``labels``;
+* ``"action": "run"``: weights drawn by name from ``seed``; answers ``names`` of the state dict, ``logits_float64`` and
+  ``logits_float32`` of ``image`` in eval mode at feature size, and the total ``losses`` of ``steps`` steps of SGD on
+  ``images`` and ``labels``;
 * ``"action": "initialise"``: the state of the heads as the peer builds them, ``draws`` times over, by name.
 """
 
@@ -126,8 +127,12 @@ def run(settings, image, images, labels):
     weights = {name: torch.tensor(draw_weight(name, tuple(v.shape), settings["seed"])) for name, v in state.items()}
     network.load_state_dict(weights)
     network.eval()
+    image = torch.tensor(image)
     with torch.no_grad():
-        logits = peer.logits(torch.tensor(image))
+        network.double()
+        logits = {"logits_float64": peer.logits(image.double())}
+        network.float()
+        logits["logits_float32"] = peer.logits(image)
     network.train()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
     images, labels = torch.tensor(images), torch.tensor(labels)
@@ -138,7 +143,7 @@ def run(settings, image, images, labels):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return {"names": list(state), "logits": logits, "losses": losses}
+    return {"names": list(state), "losses": losses, **logits}
 
 
 def initialise(settings):
