@@ -178,6 +178,13 @@ def _tar(source: Path, archive: tarfile.TarFile, raw: BinaryIO) -> Iterator[tupl
     for member in archive:
         if member.isreg():
             yield Entry(member.name, member.size, source, functools.partial(archive.extractfile, member)), raw.tell()
+    # tarfile takes a header that is cut off or no header for the end. The real end is a block of zeros, and another.
+    read = archive.fileobj.tell() - archive.offset
+    if read < tarfile.BLOCKSIZE or archive.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        raise tarfile.ReadError("it ends without an end mark")
+    # gzip's checksum stands behind what fills up the last record.
+    while archive.fileobj.read(_CHUNK):
+        pass
 
 
 def _safe(source: Path, relative: str) -> str:
