@@ -5,10 +5,12 @@
 One process per package, one thread each. Cityscapes is 2048x1024 PNG and a crop of 1024x512, ADE20K about 683x512
 JPEG and VOC 500x375 JPEG with crops of 512x512; the images are made up, textured so that they take about as many
 bytes as the real ones. Reading, decoding, resizing by a ratio between 0.5 and 2, cropping, flipping, distorting,
-normalising and padding all count, and so do SegDataPreProcessor's normalisation and padding, which mmsegmentation
-leaves to the model. All prepare one image after the other in turns, from the same random seed, hence at the same
-ratio: ``ms`` is the median, and ``against ours`` the median over the images of their time through ours (above 1: ours
-is faster).
+normalising and padding are all in it, and so are SegDataPreProcessor's normalisation and padding, which
+mmsegmentation leaves to the model.
+
+All take turns at one image after the other, from the same random seed, hence at the same ratio. ``ms`` is the median
+of the CPU time, to which other work on the machine adds little. ``against ours`` is the median over the images of a
+contestant's time through ours of the same published table: above 1, ours is faster.
 
 ``PADDLESEG_EXT_PEERS_PYTHON`` names the interpreter of the environment with SSSegmentation and mmsegmentation, which
 ``tools/peers_environment.sh`` makes. Without it ours and PaddleSeg's are timed alone.
@@ -20,6 +22,7 @@ import os
 import random
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,13 +30,15 @@ from pathlib import Path
 from typing import Callable, Optional
 
 os.environ["OMP_NUM_THREADS"] = "1"
+# A checkout that is not installed works too.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import paddleseg_ext  # noqa: F401, I001  before paddle: see there
 
 import cv2
 import numpy as np
 import paddleseg.transforms as T
 from paddleseg.cvlibs import manager
-
-import paddleseg_ext  # noqa: F401  registers the transforms
 
 PEERS = ("mmseg", "ssseg")
 WORKER = Path(__file__).resolve().parents[1] / "tests" / "peers" / "peer_transforms_speed.py"

@@ -7,8 +7,10 @@ import json
 import os
 import sys
 import time
+import warnings
 
 os.environ["OMP_NUM_THREADS"] = "1"
+warnings.simplefilter("ignore")
 # The answers go out through a copy of standard output, so that nothing the peers print gets between them.
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
