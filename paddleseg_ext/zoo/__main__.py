@@ -39,7 +39,8 @@ def parse(arguments: Sequence[str]):
     parser.add_argument("--dataset", metavar="NAME", help="list and check: only cityscapes, ade20k or voc12aug.")
     parser.add_argument("--source", metavar="NAME", help="list and check: only ssseg, mmseg or psanet_paddle.")
     parser.add_argument("--json", action="store_true", help="list and show: as JSON.")
-    return parser.parse_args(arguments)
+    # Flags may stand between the command and its rows.
+    return parser.parse_intermixed_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:

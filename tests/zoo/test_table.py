@@ -1,0 +1,77 @@
+"""The table of published rows: complete, consistent in itself, and found under every name."""
+
+from collections import Counter
+
+import pytest
+
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.zoo.table import CONFIGS, config_path, find_row, published, select
+
+
+def test_the_rows_that_were_published():
+    rows = published().values()
+    assert Counter(row["peer"] for row in rows) == {"SSSegmentation": 30, "mmsegmentation": 16, "PSANet_paddle": 1}
+    assert Counter(row["model"] for row in rows) == {"PSANet": 29, "PSPNet": 12, "ISANet": 6}
+    assert len({row["checkpoint"] for row in rows}) == len({row["config"] for row in rows}) == 47
+    assert all(40 < row["miou"] < 82 for row in rows)
+    assert all(row["miou"] < row["miou_ms_flip"] for row in rows if row["source"] == "mmseg")
+
+
+@pytest.mark.parametrize("name", published())
+def test_facts_of_a_row_agree_with_one_another(name):
+    row = published()[name]
+    plan, data = row["schedule"], row["data"]
+    parts = (
+        row["model"].lower(),
+        f"resnet{row['backbone']['depth']}",
+        f"os{row['output_stride']}",
+        data["set"],
+        "x".join(map(str, row["crop"])),
+        plan["name"],
+    )
+    assert name == "_".join(parts) + ("" if row["source"] == "psanet_paddle" else f"_{row['source']}")
+    if "epochs" in plan:
+        assert plan["iterations"] == plan["epochs"] * plan["epoch_iterations"]
+        # The last batch of an epoch is dropped on each card: at most one more than over all of them.
+        assert plan["epoch_iterations"] - data["train_images"] // row["batch"] in (0, 1)
+    assert plan["iterations"] - plan["decay_steps"] == (row["source"] == "mmseg")
+    assert plan["iterations"] >= 10 * plan["evaluate_every"] or "epochs" in plan
+    head = row["head"]
+    if row["model"] == "PSANet":
+        assert head["attention"]["out"] == head["mask_size"][0] * head["mask_size"][1]
+    crops = [step["size"] for step in row["train"] if "size" in step]
+    assert crops and all(crop == row["crop"] for crop in crops)
+    assert row["align_corners"] == row["test"]["align_corners"]
+
+
+def test_every_row_has_a_file_and_every_file_a_row():
+    files = {path for model in ("psanet", "pspnet", "isanet") for path in (CONFIGS / model).glob("*.yml")}
+    assert files == {config_path(name) for name in published()}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "psanet_resnet101_os8_ade20k_512x512_160k_mmseg",
+        "configs/psanet/psanet_resnet101_os8_ade20k_512x512_160k_mmseg.yml",
+        "psanet_r101-d8_4xb4-160k_ade20k-512x512",
+        "psanet_r101-d8_4xb4-160k_ade20k-512x512.py",
+    ],
+)
+def test_a_row_is_found_by_its_names(wanted):
+    assert find_row(wanted) == "psanet_resnet101_os8_ade20k_512x512_160k_mmseg"
+
+
+def test_a_wrong_name_gets_the_nearest():
+    with pytest.raises(UserError, match=r"no row isanet_resnet50os8_vocs; did you mean isanet_resnet50os8_voc "):
+        find_row("isanet_resnet50os8_vocs")
+    with pytest.raises(UserError, match="zoo list"):
+        find_row("deeplab")
+
+
+def test_filters():
+    assert len(select()) == 47
+    assert len(select(model="psanet", dataset="Cityscapes", source="mmseg")) == 8
+    assert select(source="psanet_paddle") == ["psanet_resnet50_os8_cityscapes_1024x512_80k"]
+    with pytest.raises(UserError, match=r"--dataset voc: no row has it; there are ade20k, cityscapes, voc12aug"):
+        select(dataset="voc")
