@@ -258,8 +258,9 @@ def _isanet(model: nn.Layer) -> tuple:
     main = {
         "down_factor": list(head.down_factor),
         "in_conv": _conv(head.in_conv),
-        "query": _alike([_conv(layer[0]) for r in relations for layer in (r.query_project, r.key_project)]),
+        "query": _alike([list(map(_conv, layers)) for r in relations for layers in (r.query_project, r.key_project)]),
         "value": _alike([_conv(r.value_project) for r in relations]),
+        "branches": ["attended", "feature"] if head.attended_first else ["feature", "attended"],
         "fuse": _conv(head.out_conv),
         **_dropout(head.cls[0]),
         "initialisation": _initialisation(head.cls[1]),

@@ -1,0 +1,61 @@
+"""The table's rows of mmsegmentation say what its own configurations say and what it builds from them.
+
+SSSegmentation's package comes without its configurations.
+"""
+
+import json
+
+import pytest
+
+from paddleseg_ext.zoo.check import differences
+from paddleseg_ext.zoo.table import published
+
+
+@pytest.mark.parametrize("name", [name for name, row in published().items() if row["source"] == "mmseg"])
+def test_a_row_says_what_its_publisher_configures(peer, name):
+    row = published()[name]
+    facts = json.loads(str(peer("published", settings={"config": row["config"]})["facts"]))
+    head, aux, test = row["head"], row["aux_head"], row["test"]
+    said = {
+        "model": {"PSANet": "PSAHead"}[row["model"]],
+        "depth": row["backbone"]["depth"],
+        "pretrained": "open-mmlab://" + row["backbone"]["pretrained"]["file"].split("-")[0],
+        "strides": row["stages"]["strides"],
+        "dilations": row["stages"]["dilations"],
+        "contract_dilation": row["stages"]["first_dilations"] == [1, 1, 1, 2],
+        "head": {key: head[key] for key in facts["head"]},
+        "widths": [head["reduce"]["in"], head["fuse"]["out"], aux["in_channels"], aux["channels"]],
+        "aux_dropout": aux["dropout"],
+        "classes": [row["data"]["classes"]] * 2,
+        "average": [row["loss"]["average"]] * 2,
+        "weights": row["loss"]["weights"],
+        "optimizer": {
+            "type": row["optimizer"]["type"],
+            "lr": row["learning_rate"]["start"],
+            "momentum": row["optimizer"]["momentum"],
+            "weight_decay": row["optimizer"]["weight_decay"],
+        },
+        "paramwise_cfg": None,
+        "schedule": [
+            "PolyLR",
+            0,
+            row["schedule"]["iterations"],
+            row["learning_rate"]["power"],
+            row["learning_rate"]["floor"],
+        ],
+        "iterations": row["schedule"]["iterations"],
+        "evaluate_every": row["schedule"]["evaluate_every"],
+        "batch": row["batch"],
+        "align_corners": [row["align_corners"]] * 2,
+        "train": row["train"],
+        "test": {
+            **{
+                key: test[key]
+                for key in ("mode", "resize", "mean", "std", "align_corners", "window", "stride")
+                if key in test
+            },
+            "scales": test["multi_scale"]["scales"],
+            "flip": test["multi_scale"]["flip"],
+        },
+    }
+    assert list(differences(facts, said)) == []
