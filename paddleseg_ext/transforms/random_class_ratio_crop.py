@@ -66,7 +66,8 @@ class RandomClassRatioCrop:
                 )
             counts = self._class_counts(label[window])
             for _ in range(self.attempts - 1):
-                if np.count_nonzero(counts) > 1 and counts.max() / counts.sum() < self.max_ratio:
+                # A class that is alone has a share of 1.
+                if counts.any() and counts.max() / counts.sum() < self.max_ratio:
                     break
                 window = self._draw(data["img"])
                 counts = self._class_counts(label[window])

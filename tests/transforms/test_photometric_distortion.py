@@ -54,6 +54,16 @@ def test_pixels(swapped, picture, build):
     assert len(seen) == 32
 
 
+def test_single_precision(build):
+    """2 times this factor is 3 in the peers' float32 and rounds down to 2 in float64; grey has no saturation or hue."""
+    distort = build("PhotoMetricDistortion", brightness_delta=0, contrast_range=[1.4999999999, 1.4999999999])
+    values = set()
+    for seed in range(10):
+        np.random.seed(seed)
+        values |= set(np.unique(distort({"img": np.full((4, 4, 3), 2, "uint8")})["img"]))
+    assert values == {2, 3}
+
+
 def test_swapped_hsv_swaps_red_and_blue(picture, build):
     image, _ = picture(23, 31)
     differs = 0
