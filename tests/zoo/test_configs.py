@@ -58,6 +58,15 @@ def test_every_base_is_used():
     assert {path for path in FILES if path.parent.name == "_base_"} == used
 
 
+@pytest.mark.parametrize("name", published())
+def test_every_row_loads_and_trains_as_long_as_published(name):
+    config, row = load_config(config_path(name)), published()[name]
+    assert config.iters == row["schedule"]["iterations"]
+    assert config.dic["total_batch_size"] == row["batch"]
+    # Written for four cards, the row of PSANet_paddle for the one it was trained on.
+    assert config.batch_size * (1 if row["source"] == "psanet_paddle" else 4) == row["batch"]
+
+
 def test_two_rows_are_never_the_same():
     contents = [str(parse_from_yaml(str(config_path(name)))) for name in published()]
     assert len(set(contents)) == 47
