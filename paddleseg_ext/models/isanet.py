@@ -74,10 +74,7 @@ class ISANet(Segmentor):
             aux_channels=aux_channels,
             dropout=row.dropout if dropout is None else dropout,
         )
-        classifiers = [self.head.cls[1]]
-        if enable_auxiliary_loss:
-            classifiers.append(self.head.aux[2])
-        initialise([self.head], classifiers, row.initialisation)
+        initialise([self.head], self.head.classifiers, row.initialisation)
         self.load_pretrained(pretrained)
 
     def feature_logits(self, x: paddle.Tensor) -> list:
@@ -116,13 +113,18 @@ class ISAHead(nn.Layer):
         self.local_relation = SelfAttention(channels, isa_channels, row.value_bias)
         self.out_conv = layers.ConvBNReLU(channels * 2, channels, row.fuse_kernel, bias_attr=False)
         self.cls = nn.Sequential(nn.Dropout2D(dropout), nn.Conv2D(channels, num_classes, 1))
-        if enable_auxiliary_loss:
+        if enable_auxiliary_loss or row.auxiliary_always:
             width = aux_channels or row.aux_channels
             self.aux = nn.Sequential(
                 layers.ConvBNReLU(aux_in, width, 3, bias_attr=False),
                 nn.Dropout2D(dropout),
                 nn.Conv2D(width, num_classes, 1),
             )
+
+    @property
+    def classifiers(self) -> list:
+        """The convolutions that give logits, the main one first."""
+        return [self.cls[1], self.aux[2]] if hasattr(self, "aux") else [self.cls[1]]
 
     def forward(self, auxiliary: Optional[paddle.Tensor], main: paddle.Tensor) -> list:
         x = self.in_conv(main)

@@ -114,6 +114,7 @@ class ISANetLayout:
         align_corners: Forced for the resize of the logits to the input's size; None: the model's argument.
         align_mode: Of that resize without align_corners: 0 for half-pixel centres, 1 for PaddleSeg's corner pixels.
         auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
+        auxiliary_always: Whether the auxiliary head is there even without the auxiliary loss.
         initialisation: Of the heads, see ``initialisation.py``.
     """
 
@@ -125,12 +126,18 @@ class ISANetLayout:
     align_corners: Optional[bool] = None
     align_mode: int = 0
     auxiliary_in_eval: bool = False
+    auxiliary_always: bool = False
     initialisation: str = "torch"
 
 
 ISANET = {
     "paddleseg": ISANetLayout(
-        value_bias=True, aux_channels=256, align_mode=1, auxiliary_in_eval=True, initialisation="paddle"
+        value_bias=True,
+        aux_channels=256,
+        align_mode=1,
+        auxiliary_in_eval=True,
+        auxiliary_always=True,
+        initialisation="paddle",
     ),
     "ssseg": ISANetLayout(fuse_kernel=3),
     "mmseg": ISANetLayout(value_bias=True, aux_channels=256, initialisation="mmseg"),

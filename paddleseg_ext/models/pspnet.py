@@ -14,7 +14,7 @@ from paddleseg.models import layers
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models.initialisation import initialise
 from paddleseg_ext.models.layouts import PSPNET, PSPNetLayout, find_layout
-from paddleseg_ext.models.resize import resize, spatial_size
+from paddleseg_ext.models.resize import margin, resize, rows_and_columns, spatial_size
 from paddleseg_ext.models.segmentor import Segmentor, fcn_head
 from paddleseg_ext.ops.shapes import sizes
 
@@ -78,10 +78,7 @@ class PSPNet(Segmentor):
             aux_channels=aux_channels,
             dropout=dropout,
         )
-        classifiers = [self.head.conv]
-        if enable_auxiliary_loss:
-            classifiers.append(self.head.auxlayer.conv)
-        initialise([self.head], classifiers, row.initialisation)
+        initialise([self.head], self.head.classifiers, row.initialisation)
         self.load_pretrained(pretrained)
 
     def feature_logits(self, x: paddle.Tensor) -> list:
@@ -133,6 +130,11 @@ class PSPHead(nn.Layer):
                 row.conv_bias,
             )
 
+    @property
+    def classifiers(self) -> list:
+        """The convolutions that give logits, the main one first."""
+        return [self.conv, self.auxlayer.conv] if hasattr(self, "auxlayer") else [self.conv]
+
     def forward(self, auxiliary: Optional[paddle.Tensor], main: paddle.Tensor) -> list:
         logits = [self.conv(self.dropout(self.psp_module(main)))]
         if auxiliary is not None:
@@ -175,8 +177,8 @@ class PyramidPooling(nn.Layer):
         self._require_samples(x)
         size = spatial_size(x)
         levels = [
-            resize(stage(pooled), size, self.align_corners)
-            for stage, pooled in zip(self.stages, adaptive_average_pools(x, self.bin_sizes))
+            resize(stage(adaptive_average_pool(x, side)), size, self.align_corners)
+            for side, stage in zip(self.bin_sizes, self.stages)
         ]
         if self.row.reversed_bins:
             levels.reverse()
@@ -196,37 +198,33 @@ class PyramidPooling(nn.Layer):
 
 
 @paddle.jit.not_to_static
-def adaptive_average_pools(x: paddle.Tensor, bins: Sequence[int]) -> list:
-    """``x`` (N, C, h, w) averaged over k x k bins for every k of ``bins``: a list of (N, C, k, k).
+def adaptive_average_pool(x: paddle.Tensor, bins: int) -> paddle.Tensor:
+    """``x`` (N, C, h, w) averaged over bins x bins parts: (N, C, bins, bins).
 
-    Bin i covers ``floor(i * h / k)`` to ``ceil((i + 1) * h / k)``, so bins overlap where k does not divide h. In a
-    program of unknown size the averages of all k are two matrix products: the framework's adaptive pooling has no
-    counterpart in ONNX there, and the feature is read once instead of once for every k.
+    Part i covers ``floor(i * h / bins)`` to ``ceil((i + 1) * h / bins)``, so parts overlap where bins does not divide
+    h. In a program the averages are two matrix products, because the framework's adaptive pooling of an unknown size
+    has no counterpart in ONNX.
     """
     if paddle.in_dynamic_mode():
-        return [F.adaptive_avg_pool2d(x, k) for k in bins]
-    n, c, height, width = sizes(x)
-    total = sum(bins)
-    rows, columns = _averaging_matrix(bins, height, x.dtype), _averaging_matrix(bins, width, x.dtype)
-    # Two-dimensional products only: oneDNN in Paddle Inference reads a broadcast operand in the wrong layout.
-    x = paddle.matmul(paddle.reshape(x, [n * c * height, width]), columns, transpose_y=True)
-    x = paddle.transpose(paddle.reshape(x, [n * c, height, total]), [0, 2, 1])
-    x = paddle.matmul(paddle.reshape(x, [n * c * total, height]), rows, transpose_y=True)
-    x = paddle.transpose(paddle.reshape(x, [n, c, total, total]), [0, 1, 3, 2])
-    ends = [sum(bins[: i + 1]) for i in range(len(bins))]
-    return [x[:, :, end - k : end, end - k : end] for k, end in zip(bins, ends)]
+        return F.adaptive_avg_pool2d(x, bins)
+    _, _, height, width = sizes(x)
+    return rows_and_columns(x, _averaging_matrix(bins, height, x.dtype), _averaging_matrix(bins, width, x.dtype))
 
 
-def _averaging_matrix(bins: Sequence[int], length: object, dtype: paddle.dtype) -> paddle.Tensor:
-    """(sum of bins, length): in the rows of k, one over the bin's length for what the bin covers.
+def _averaging_matrix(bins: int, length: object, dtype: paddle.dtype) -> paddle.Tensor:
+    """For ``rows_and_columns``: in row i, one over the length of part i for what it covers.
 
     Worked out in float64, as the matrices of ``resize`` are.
     """
+    beyond = margin(length)
     length = paddle.full([], length, "float64") if isinstance(length, int) else paddle.cast(length, "float64")
-    index = paddle.to_tensor([[i] for k in bins for i in range(k)], dtype="float64")
-    count = paddle.to_tensor([[k] for k in bins for _ in range(k)], dtype="float64")
+    index = paddle.unsqueeze(paddle.arange(0, bins, 1, "float64"), 1)
+    # A tensor, because dividing by a number multiplies by its reciprocal in float32, and floor and ceil show it.
+    count = paddle.full([], bins, "float64")
     start = paddle.floor(index * length / count)
     end = paddle.ceil((index + 1) * length / count)
-    at = paddle.unsqueeze(paddle.cast(paddle.arange(0, paddle.cast(length, "int64"), 1, "int64"), "float64"), 0)
+    at = paddle.unsqueeze(
+        paddle.cast(paddle.arange(0, paddle.cast(length, "int64") + beyond, 1, "int64"), "float64"), 0
+    )
     inside = paddle.logical_and(at >= start, at < end)
     return paddle.cast(paddle.cast(inside, "float64") / (end - start), dtype)

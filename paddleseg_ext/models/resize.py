@@ -45,20 +45,46 @@ def resize(
                 x, size=list(size), mode="bilinear", align_corners=align_corners, align_mode=align_mode
             )
         align_corners = paddle.full([], align_corners, "bool")
-    n, c, height, width = sizes(x)
+    _, _, height, width = sizes(x)
     rows = _interpolation_matrix(size[0], height, align_corners, align_mode, x.dtype)
     columns = _interpolation_matrix(size[1], width, align_corners, align_mode, x.dtype)
-    # Two-dimensional products only: oneDNN in Paddle Inference reads a broadcast operand in the wrong layout.
-    x = paddle.matmul(paddle.reshape(x, [n * c * height, width]), columns, transpose_y=True)
-    x = paddle.transpose(paddle.reshape(x, [n * c, height, size[1]]), [0, 2, 1])
-    x = paddle.matmul(paddle.reshape(x, [n * c * size[1], height]), rows, transpose_y=True)
-    return paddle.transpose(paddle.reshape(x, [n, c, size[1], size[0]]), [0, 1, 3, 2])
+    return rows_and_columns(x, rows, columns)
+
+
+@paddle.jit.not_to_static
+def rows_and_columns(x: paddle.Tensor, rows: paddle.Tensor, columns: paddle.Tensor) -> paddle.Tensor:
+    """``rows @ map @ columns.T`` for every map of ``x`` (N, C, H, W): (N, C, len(rows), len(columns)).
+
+    In the forms that Paddle Inference computes right with oneDNN: products of two dimensions, because it reads a
+    broadcast operand in the wrong layout; and never over a single element, which gives it garbage: see ``margin``.
+
+    Args:
+        rows: (R, H + margin(H)), zeros in the margin.
+        columns: (S, W + margin(W)), zeros in the margin.
+    """
+    n, c, height, width = sizes(x)
+    to_height, to_width = sizes(rows)[0], sizes(columns)[0]
+    x = paddle.reshape(x, [n * c * height, width])
+    x = paddle.matmul(_with_margin(x, margin(width)), columns, transpose_y=True)
+    x = paddle.transpose(paddle.reshape(x, [n * c, height, to_width]), [0, 2, 1])
+    x = paddle.reshape(x, [n * c * to_width, height])
+    x = paddle.matmul(_with_margin(x, margin(height)), rows, transpose_y=True)
+    return paddle.transpose(paddle.reshape(x, [n, c, to_width, to_height]), [0, 1, 3, 2])
+
+
+def margin(side: Size) -> int:
+    """How many zeros ``rows_and_columns`` adds to a side: one where it is, or may turn out to be, a single cell."""
+    return 0 if isinstance(side, int) and side > 1 else 1
+
+
+def _with_margin(x: paddle.Tensor, columns: int) -> paddle.Tensor:
+    return paddle.concat([x, paddle.zeros_like(x[:, :1])], axis=1) if columns else x
 
 
 def _interpolation_matrix(
     to: Size, source: Size, align_corners: paddle.Tensor, align_mode: int, dtype: paddle.dtype
 ) -> paddle.Tensor:
-    """(to, source) matrix of linear interpolation along one axis: row o holds the tent function around o's source.
+    """Matrix of linear interpolation along one axis, for ``rows_and_columns``: row o has a tent around o's source.
 
     Worked out in float64, which oneDNN leaves to Paddle: 3.3.1's float32 arithmetic on scalars overwrites operands
     that are still needed.
@@ -72,7 +98,7 @@ def _interpolation_matrix(
     shift = (1 - corner) * (0.5 if align_mode == 0 else 0.0)
     at = (_range(to) + shift) * scale - shift
     at = paddle.minimum(paddle.maximum(at, paddle.zeros_like(at)), length - 1)
-    distance = paddle.unsqueeze(at, 1) - paddle.unsqueeze(_range(source), 0)
+    distance = paddle.unsqueeze(at, 1) - paddle.unsqueeze(_range(source + margin(source)), 0)
     return paddle.cast(paddle.maximum(1 - paddle.abs(distance), paddle.zeros_like(distance)), dtype)
 
 

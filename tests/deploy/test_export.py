@@ -4,7 +4,8 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from paddleseg.models import PSPNet, ResNet18_vd
+from paddleseg import models as theirs
+from paddleseg.models import ResNet18_vd
 
 from paddleseg_ext.backbones import ResNet18_v1c
 from paddleseg_ext.engine import export as exporting
@@ -13,11 +14,13 @@ from paddleseg_ext.engine.export import LIMIT, compare, export
 from paddleseg_ext.engine.predictor import Predictor, sample_input
 from paddleseg_ext.engine.visualize import palette
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.models import PSANet
+from paddleseg_ext.models import ISANet, PSANet, PSPNet
 from tests.deploy.conftest import files_below, settle
+from tests.golden.recipe import draw_weight
 
 NAMES = ["a", "b", "c", "d", "e"]
 SIZES = ((97, 129), (128, 96), (65, 113))
+TINY = ((8, 8), (5, 40), (40, 7), (16, 16))
 
 
 def thin_psanet(size=(97, 129), **arguments) -> PSANet:
@@ -43,6 +46,14 @@ def largest_difference(deploy, model, onednn: bool, sizes=SIZES) -> float:
         assert output.shape == expected.shape
         worst = max(worst, float(np.abs(output - expected).max()))
     return worst
+
+
+def draw(model) -> None:
+    """Weights and statistics of the golden cases' kind, which keep activations of order 1 and rounding small."""
+    for name, tensor in model.state_dict().items():
+        torch_name = name.replace("_mean", "running_mean").replace("_variance", "running_var")
+        tensor.set_value(draw_weight(torch_name, tensor.shape, 1))
+    model.eval()
 
 
 def favour_first_class(model, by: float) -> None:
@@ -71,11 +82,46 @@ def test_one_branch_psanet_of_fixed_size(psa_type, tmp_path):
         assert largest_difference(deploy, model, onednn, sizes=[(64, 96)]) <= 1e-4
 
 
+@pytest.mark.parametrize(
+    ("model_class", "arguments"),
+    [
+        (PSPNet, {"layout": "paddleseg"}),
+        (PSPNet, {"layout": "mmseg", "align_corners": True}),
+        (PSPNet, {"layout": "semseg"}),
+        (ISANet, {"layout": "paddleseg"}),
+        (ISANet, {"layout": "ssseg"}),
+        (ISANet, {"layout": "openseg", "down_factor": (4, 6)}),
+    ],
+)
+def test_pspnet_and_isanet_of_any_size_give_the_live_logits_with_and_without_onednn(model_class, arguments, tmp_path):
+    """Also of features of a single row or cell, of a single local group of ISANet, of bins that overlap in PSPNet."""
+    paddle.seed(0)
+    width = {"pp_out_channels": 16} if model_class is PSPNet else {"isa_channels": 8}
+    model = model_class(5, ResNet18_v1c(output_stride=8, base_channels=8), **width, **arguments)
+    draw(model)
+    deploy = write(model, tmp_path / "export", output_op="none")
+    assert deploy.input_shape == (-1, 3, -1, -1)
+    for onednn in (False, True):
+        assert largest_difference(deploy, model, onednn, sizes=(*SIZES, *TINY, (32, 64))) <= 1e-4
+
+
+@pytest.mark.parametrize("layout", ["ssseg", "semseg"])
+def test_psanet_of_features_of_a_single_row_or_cell(layout, tmp_path):
+    """oneDNN on Paddle 3 gives garbage for a matrix product over one element."""
+    paddle.seed(0)
+    backbone = ResNet18_v1c(output_stride=8, base_channels=8)
+    model = PSANet(5, backbone, layout=layout, mask_size=(9, 11), feats_channels=16)
+    draw(model)
+    deploy = write(model, tmp_path / "export", output_op="none")
+    for onednn in (False, True):
+        assert largest_difference(deploy, model, onednn, sizes=TINY) <= 1e-4
+
+
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_paddlesegs_own_model_runs_with_onednn(align_corners, tmp_path):
     """Its bilinear resizes raise under oneDNN on Paddle 3.3, and 3.2 ignores their align_corners."""
     paddle.seed(0)
-    model = PSPNet(5, ResNet18_vd(output_stride=8), pp_out_channels=16, align_corners=align_corners)
+    model = theirs.PSPNet(5, ResNet18_vd(output_stride=8), pp_out_channels=16, align_corners=align_corners)
     settle(model)
     deploy = write(model, tmp_path / "export", output_op="none", input_shape=[-1, 3, 64, 96])
     for onednn in (False, True):

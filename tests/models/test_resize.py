@@ -34,6 +34,16 @@ def test_matrix_form_equals_the_frameworks_resize(sizes, align_corners):
     np.testing.assert_allclose(known, exact, atol=1e-5)
 
 
+def test_matrix_form_of_align_mode_1_equals_the_frameworks():
+    """PaddleSeg's ISANet resizes by that rule; a program does it by matrices."""
+    x = paddle.rand([2, 3, 7, 9])
+    for size in ((13, 17), (56, 72), (5, 4)):
+        expected = F.interpolate(x, size=list(size), mode="bilinear", align_corners=False, align_mode=1)
+        assert (resize(x, size, False, align_mode=1).numpy() == expected.numpy()).all()
+        matrices = resize(x, size, paddle.to_tensor(False), align_mode=1)
+        np.testing.assert_allclose(matrices.numpy(), expected.numpy(), atol=1e-5)
+
+
 def test_known_sizes_use_the_frameworks_resize():
     x = paddle.rand([1, 2, 5, 6])
     expected = F.interpolate(x, size=[9, 4], mode="bilinear", align_corners=False)
