@@ -1,5 +1,6 @@
 """Run published recipes from training to deployment; `python tools/run_every_recipe.py --help` explains how."""
 
+import importlib.util
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Optional
 
 # A checkout that is not installed works too.
@@ -19,6 +21,10 @@ import paddleseg_ext  # noqa: F401, I001, RUF100  before paddle: see there
 import cv2
 import numpy as np
 
+import export
+import predict
+import train
+import val
 from paddleseg_ext.datasets.layout import layout_of
 from paddleseg_ext.engine import cli
 from paddleseg_ext.engine.config import load_config
@@ -27,7 +33,7 @@ from tools.data.tiny import write_tiny
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("pspnet", "psanet", "isanet")
-STEPS = ("train", "evaluate", "evaluate ms+flip", "predict", "predict whole", "export", "infer", "compare")
+STEPS = ("train", "evaluate", "evaluate ms+flip", "predict", "export", "infer", "compare")
 SHRINK = 8
 # Not a multiple of anything: the resize of the ADE20K and VOC rows has work to do. Cityscapes' are one eighth.
 PICTURE = {"cityscapes": (128, 256), "ade20k": (72, 103), "voc12aug": (75, 100)}
@@ -86,13 +92,6 @@ def steps(config: Path, data: Path, out: Path, options: Sequence[str]) -> Iterat
     Args:
         options: ``--opts`` for every command.
     """
-    import importlib.util
-
-    import export
-    import predict
-    import train
-    import val
-
     dic = load_config(config).dic
     layout = layout_of(dic["val_dataset"]["type"])
     image = str(layout.pairs(data / layout.name, "val")[0].image)
@@ -101,22 +100,27 @@ def steps(config: Path, data: Path, out: Path, options: Sequence[str]) -> Iterat
     opts = ["--opts", *options]
     once = ["--iters", "1", "--batch_size", "2", "--log_iters", "1", "--seed", "0"]
     several = ["--aug_eval", "--scales", *SCALES, "--flip_horizontal"]
-    spec = importlib.util.spec_from_file_location("deploy_python_infer", ROOT / "deploy" / "python" / "infer.py")
-    infer = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(infer)
+    infer = _deployed()
     pictures = ["--image_path", image, "--save_dir"]
 
     yield "train", lambda: train.main([*given, "--save_dir", str(out), *once, *opts])
     yield "evaluate", lambda: val.main([*weights, *opts])
     yield "evaluate ms+flip", lambda: val.main([*weights, *several, *opts])
-    yield "predict", lambda: predict.main([*weights, *pictures, str(out / "predict"), *opts])
-    # An exported model knows nothing of test_config: it sees the image whole. Scores instead of labels, so that undoing
-    # a resize can interpolate them as predict.py does.
-    whole, scores = [*opts, "test_config={}"], ["--output_op", "none"]
-    yield "predict whole", lambda: predict.main([*weights, *pictures, str(out / "whole"), *whole])
+    # An exported model knows nothing of test_config: it sees the image whole. It puts out scores instead of labels, so
+    # that undoing a resize can interpolate them as predict.py does. oneDNN has been compared when it is exported.
+    whole, scores, plain = [*opts, "test_config={}"], ["--output_op", "none"], ["--enable_mkldnn", "False"]
+    yield "predict", lambda: predict.main([*weights, *pictures, str(out / "predict"), *whole])
     yield "export", lambda: export.main([*weights, "--save_dir", str(out / "export"), *scores, *opts])
-    yield "infer", lambda: infer.main(["--config", str(out / "export"), *pictures, str(out / "infer")])
-    yield "compare", lambda: compare(out / "whole/label", out / "infer/label")
+    yield "infer", lambda: infer.main(["--config", str(out / "export"), *pictures, str(out / "infer"), *plain])
+    yield "compare", lambda: compare(out / "predict/label", out / "infer/label")
+
+
+def _deployed() -> ModuleType:
+    """deploy/python/infer.py, which is no package."""
+    spec = importlib.util.spec_from_file_location("deploy_python_infer", ROOT / "deploy" / "python" / "infer.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def compare(predicted: Path, inferred: Path) -> None:

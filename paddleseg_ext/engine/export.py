@@ -1,6 +1,7 @@
 """Export for Paddle Inference, proved against the live model before it is put in its place."""
 
 import copy
+import functools
 import os
 import tempfile
 import warnings
@@ -185,9 +186,13 @@ def compare(deploy: Deploy, model: paddle.nn.Layer) -> float:
     def largest(predictor: Predictor) -> float:
         return float(np.max([_difference(deploy.output_op, x, predictor(batch)) for x, batch in zip(live, batches)]))
 
+    @functools.lru_cache(maxsize=1)
+    def rounding() -> float:
+        return _rounding(deploy.output_op, model, batches, live)
+
     # Written so that NaN is too large.
     def too_large(difference: float) -> bool:
-        return not (difference <= LIMIT or difference <= ROUNDINGS * _rounding(deploy.output_op, model, batches, live))
+        return not (difference <= LIMIT or difference <= ROUNDINGS * rounding())
 
     where = ", ".join("x".join(map(str, batch.shape)) for batch in batches)
     worst = largest(Predictor(deploy, onednn=False))
