@@ -104,7 +104,7 @@ def show_row(name: str) -> str:
     cards = "" if row["source"] == "psanet_paddle" else "-m paddle.distributed.launch --gpus 0,1,2,3 "
     commands = [
         "",
-        "train:",
+        "to train it:",
         f"  python {cards}train.py --config {shown_path(name)} \\",
         f"      --do_eval --save_interval {row['schedule']['evaluate_every']}",
     ]
@@ -125,7 +125,8 @@ def _facts(values: dict, indent: str) -> Iterator[str]:
 
 def _word(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_word(inner)}" for key, inner in value.items())
+        words = {key: f"({_word(inner)})" if isinstance(inner, dict) else _word(inner) for key, inner in value.items()}
+        return ", ".join(f"{key} {word}" for key, word in words.items())
     if isinstance(value, list):
         return "x".join(map(str, value)) if len(value) == 2 and all(type(v) is int for v in value) else str(value)
     if isinstance(value, bool):
