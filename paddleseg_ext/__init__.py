@@ -1,7 +1,7 @@
 """Import this package and PaddleSeg gains point-wise-attention segmentation models and a working trainer.
 
-Importing it repairs paddleseg 2.8.0 on current Paddle releases (``compat``), registers every model, backbone
-and data set of this package with PaddleSeg's component manager, and puts this package's training loop in the
+Importing it repairs paddleseg 2.8.0 on current Paddle releases (``compat``), registers every model, backbone,
+data set and transform of this package with PaddleSeg's component manager, and puts this package's training loop in the
 place of ``paddleseg.core.train``.
 """
 

@@ -1,20 +1,19 @@
 """Records what the peers make of small images, for the tests that run without them.
 
-    PEERS_PYTHON tests/peers/record_transforms.py
+    PEERS_PYTHON tests/peers/record_transforms.py tests/transforms/peers.npz
 
-writes tests/transforms/peers.npz: for every seed an RGB image and a label (255 void), and from each peer both after
+writes that file: for every seed an RGB image and a label (255 void), and from each peer both after
 resizing, cropping, flipping, distorting and padding before normalisation, numpy's generator seeded with ten times the
 seed plus the number of the step before each step. Odd seeds flip. Seed 5 is all void.
 """
 
 from peer_transforms_pipelines import Mmseg, Ssseg, mmseg_sample, ssseg_sample  # noqa: I001  first: it imports bootstrap
 
-from pathlib import Path
+import sys
 
 import cv2
 import numpy as np
 
-TARGET = Path(__file__).resolve().parents[1] / "transforms" / "peers.npz"
 SIZES = [(40, 56), (56, 40), (33, 47), (24, 90), (41, 41), (48, 64)]
 BASE, CROP = (64, 48), (32, 24)
 
@@ -35,7 +34,7 @@ def run(steps: list, sample: dict, seed: int) -> dict:
     return sample
 
 
-def main() -> None:
+def main(target: str) -> None:
     mmseg, ssseg = Mmseg("voc12aug"), Ssseg("voc12aug")
     arrays = {}
     for seed, size in enumerate(SIZES):
@@ -63,8 +62,8 @@ def main() -> None:
         target = sample["seg_target"].numpy()
         arrays[f"{seed}_ssseg_image"] = sample["image"].numpy().transpose(1, 2, 0)[..., ::-1].astype(np.uint8)
         arrays[f"{seed}_ssseg_label"] = np.where(target == -100, 255, target).astype(np.uint8)
-    np.savez_compressed(TARGET, **arrays)
+    np.savez_compressed(target, **arrays)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -4,6 +4,10 @@ All draw from numpy's global generator. Ours draw in the peers' order, so it is 
 step; flipping, which PaddleSeg draws elsewhere, is switched on or off instead.
 """
 
+import os
+import subprocess
+from pathlib import Path
+
 import cv2
 import numpy as np
 import paddleseg.transforms as T
@@ -218,3 +222,13 @@ def test_from_files(theirs, tmp_path):
         read = cv2.imread(f"{tmp_path}/image.{suffix}")[..., ::-1]
         their = theirs("mmseg", [RESIZE["mmseg"]((96, 64), (0.5, 2.0))], read, label, 5)
         np.testing.assert_array_equal(data["img"].transpose(1, 2, 0), their[0][..., ::-1])
+
+
+def test_recording_is_current(tmp_path):
+    here = Path(__file__).parent
+    command = [os.environ["PADDLESEG_EXT_PEERS_PYTHON"], str(here / "record_transforms.py"), str(tmp_path / "now.npz")]
+    subprocess.run(command, check=True, timeout=300)
+    with np.load(tmp_path / "now.npz") as now, np.load(here.parent / "transforms" / "peers.npz") as recorded:
+        assert sorted(now) == sorted(recorded)
+        for key in now:
+            np.testing.assert_array_equal(now[key], recorded[key])
