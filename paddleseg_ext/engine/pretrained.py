@@ -20,6 +20,11 @@ from paddleseg.utils import logger, seg_env
 from paddleseg_ext.engine.checkpoint import read_weights
 from paddleseg_ext.errors import UserError
 
+# Published for PyTorch: what a YAML calls zoo://NAME.
+ZOO = {
+    "resnet50_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet50_v1c-2cccc1ad.pth",
+    "resnet101_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet101_v1c-e67eebb6.pth",
+}
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 SECONDS_WITHOUT_ANSWER = 15
 
@@ -28,7 +33,8 @@ def locate(source: str, key: str) -> Path:
     """The local file of ``source``, a path or a URL; a URL is fetched unless it is there already.
 
     Args:
-        source: Path of a ``.pdparams`` file, or the URL of one or of an archive that holds ``model.pdparams``.
+        source: Path of a ``.pdparams`` file, the URL of one or of an archive that holds ``model.pdparams``, or
+            ``zoo://NAME`` for ImageNet weights that were published for PyTorch (``ZOO``).
         key: The YAML's name for it, e.g. ``model.backbone.pretrained``.
 
     Raises:
@@ -39,9 +45,24 @@ def locate(source: str, key: str) -> Path:
         if not path.is_file():
             raise UserError(f"{key}: the file {path} does not exist; correct the path, or use --opts {key}=null.")
         return path
+    if source.startswith("zoo://"):
+        return _locate_in_zoo(source[len("zoo://") :], key)
     path = home_of(source)
     if not path.is_file():
         _fetch(source, path, key)
+    return path
+
+
+def _locate_in_zoo(name: str, key: str) -> Path:
+    if name not in ZOO:
+        raise UserError(f"{key}: there is no zoo://{name}; there are: {', '.join(sorted(ZOO))}.")
+    path = Path(seg_env.PRETRAINED_MODEL_HOME) / f"{name}.pdparams"
+    if not path.is_file():
+        raise UserError(
+            f"{key}: {name} is published for PyTorch ({ZOO[name]}); put its weights as a Paddle file (same names, but "
+            f"_mean for running_mean and _variance for running_var) at {path}, or start from random weights: "
+            f"--opts {key}=null."
+        )
     return path
 
 

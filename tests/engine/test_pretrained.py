@@ -118,3 +118,13 @@ def test_backbone_gets_its_weights(scenes):
     # Not wanted where the weights of the whole model come next.
     third = Builder(load_config(scenes / "config.yml", opts=["model.backbone.pretrained=nowhere"]), pretrained=False)
     assert third.build("model")
+
+
+def test_zoo_names_weights_that_were_published_for_pytorch(home):
+    home.mkdir()
+    (home / "resnet50_v1c.pdparams").write_bytes(b"weights")
+    assert pretrained.locate("zoo://resnet50_v1c", "model.backbone.pretrained") == home / "resnet50_v1c.pdparams"
+    with pytest.raises(UserError, match=r"resnet101_v1c-e67eebb6\.pth.*--opts model\.backbone\.pretrained=null"):
+        pretrained.locate("zoo://resnet101_v1c", "model.backbone.pretrained")
+    with pytest.raises(UserError, match="there is no zoo://resnet152"):
+        pretrained.locate("zoo://resnet152", "model.backbone.pretrained")
