@@ -2,9 +2,9 @@
 
     PEERS_PYTHON tests/peers/record_transforms.py tests/transforms/peers.npz
 
-writes that file: for every seed an RGB image and a label (255 void), and from each peer both after
-resizing, cropping, flipping, distorting and padding before normalisation, numpy's generator seeded with ten times the
-seed plus the number of the step before each step. Odd seeds flip. Seed 5 is all void.
+writes that file: for every seed an RGB image and a label (255 void), and from each peer both after resizing, cropping,
+flipping, distorting and padding before normalisation, numpy's generator seeded with ten times the seed plus the number
+of the step before each step. Odd seeds flip. Seed 5 is all void.
 """
 
 from peer_transforms_pipelines import Mmseg, Ssseg, mmseg_sample, ssseg_sample  # noqa: I001  first: it imports bootstrap
@@ -34,7 +34,7 @@ def run(steps: list, sample: dict, seed: int) -> dict:
     return sample
 
 
-def main(target: str) -> None:
+def main(path: str) -> None:
     mmseg, ssseg = Mmseg("voc12aug"), Ssseg("voc12aug")
     arrays = {}
     for seed, size in enumerate(SIZES):
@@ -62,7 +62,7 @@ def main(target: str) -> None:
         target = sample["seg_target"].numpy()
         arrays[f"{seed}_ssseg_image"] = sample["image"].numpy().transpose(1, 2, 0)[..., ::-1].astype(np.uint8)
         arrays[f"{seed}_ssseg_label"] = np.where(target == -100, 255, target).astype(np.uint8)
-    np.savez_compressed(target, **arrays)
+    np.savez_compressed(path, **arrays)
 
 
 if __name__ == "__main__":
