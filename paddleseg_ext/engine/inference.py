@@ -10,6 +10,7 @@ import numbers
 from collections.abc import Sequence
 from typing import Any, Callable, Optional, Union
 
+import numpy as np
 import paddle
 import paddle.nn.functional as F
 import paddleseg.transforms as T
@@ -213,18 +214,30 @@ def slide_logits(
     lefts = _starts(width, crop_size[0], stride[0])
     high, wide = min(crop_size[1], height), min(crop_size[0], width)
     corners = [(top, left) for top in tops for left in lefts]
+    in_numpy = _adds_up_in_numpy(images)
     total = None
     for first in range(0, len(corners), batch_size):
         some = corners[first : first + batch_size]
         windows = [images[:, :, top : top + high, left : left + wide] for top, left in some]
         logits = forward(paddle.concat(windows) if len(windows) > 1 else windows[0])
+        if in_numpy:
+            logits = logits.numpy()
         if total is None:
-            total = paddle.zeros([count, logits.shape[1], height, width], logits.dtype)
+            zeros = np.zeros if in_numpy else paddle.zeros
+            total = zeros([count, logits.shape[1], height, width], logits.dtype)
         for number, (top, left) in enumerate(some):
             total[:, :, top : top + high, left : left + wide] += logits[number * count : (number + 1) * count]
     # How many windows see a pixel is a product, as they stand in rows and columns.
-    seen = paddle.outer(_coverage(tops, high, height), _coverage(lefts, wide, width))
-    return total / seen.astype(total.dtype)
+    seen = np.outer(_coverage(tops, high, height), _coverage(lefts, wide, width)).astype("float32")
+    if in_numpy:
+        total /= seen
+        return paddle.to_tensor(total)
+    return total / paddle.to_tensor(seen).astype(total.dtype)
+
+
+def _adds_up_in_numpy(images: paddle.Tensor) -> bool:
+    """On a CPU numpy adds to a part of an array in a tenth of Paddle's time. Elsewhere logits stay where they are."""
+    return images.place.is_cpu_place()
 
 
 def _starts(length: int, window: int, stride: int) -> list:
@@ -233,9 +246,12 @@ def _starts(length: int, window: int, stride: int) -> list:
     return [max(min(step * stride, length - window), 0) for step in range(steps + 1)]
 
 
-def _coverage(starts: Sequence[int], window: int, length: int) -> paddle.Tensor:
+def _coverage(starts: Sequence[int], window: int, length: int) -> np.ndarray:
     """How many of the windows along one axis hold each of its pixels."""
-    return paddle.to_tensor([float(sum(s <= at < s + window for s in starts)) for at in range(length)])
+    seen = np.zeros(length)
+    for start in starts:
+        seen[start : start + window] += 1
+    return seen
 
 
 def _mirrored(images: paddle.Tensor, axes: Sequence[int]) -> paddle.Tensor:

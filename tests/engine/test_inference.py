@@ -9,6 +9,7 @@ import pytest
 from paddle import nn
 from paddleseg.core import infer
 
+from paddleseg_ext.engine import inference
 from paddleseg_ext.engine.inference import InferenceProtocol, overruled, protocol_of, slide_logits
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.transforms import ResizeByRatio
@@ -61,10 +62,12 @@ def test_paddlesegs_keys_give_paddlesegs_logits(net, size, trans_info, settings)
     assert (labels.numpy() == expected_labels.numpy()).mean() > 0.9999
 
 
+@pytest.mark.parametrize("in_numpy", [True, False])
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
-def test_windows_go_through_the_model_in_batches(net, batch_size):
+def test_windows_go_through_the_model_in_batches(net, batch_size, in_numpy, monkeypatch):
+    monkeypatch.setattr(inference, "_adds_up_in_numpy", lambda images: in_numpy)
     image = picture()
-    expected = slide_logits(lambda x: net(x)[0], image, (24, 16), (10, 7), batch_size=1)
+    expected = infer.slide_inference(net, image, (24, 16), (10, 7))
     net.batches.clear()
     actual = slide_logits(lambda x: net(x)[0], image, (24, 16), (10, 7), batch_size)
     np.testing.assert_allclose(actual.numpy(), expected.numpy(), rtol=0, atol=1e-6)
