@@ -9,7 +9,7 @@ import inspect
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 import paddle
@@ -21,6 +21,7 @@ from paddleseg.utils import logger
 from paddleseg_ext.engine.build import Builder
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.engine.evaluate import evaluate
+from paddleseg_ext.engine.pretrained import ZOO
 from paddleseg_ext.zoo import curves
 
 _DATA_SETS = {"PascalVOC": "voc12aug", "ADE20K": "ade20k", "Cityscapes": "cityscapes"}
@@ -82,7 +83,7 @@ def built_facts(path: Union[str, Path], backbones: dict) -> dict:
         "optimizer": _optimizer(optimizer, model),
         "learning_rate": _learning_rate(builder, optimizer, config.iters),
         "loss": _loss(losses),
-        "backbone": {**_backbone(config, model.backbone), "pretrained": pretrained},
+        "backbone": {**_backbone(config, model.backbone), "pretrained": _published_weights(pretrained)},
         **_stages(model.backbone),
         "head": {"layout": config.dic["model"].get("layout"), **main},
         "aux_head": auxiliary,
@@ -279,6 +280,12 @@ def _classifiers(model: nn.Layer) -> list:
     if type(model).__name__ == "PSPNet":
         return [head.conv, head.auxlayer.conv]
     return [head.cls[1], head.aux[2]]
+
+
+def _published_weights(pretrained: Optional[str]) -> dict:
+    """Where the weights come from that a YAML names as ``pretrained``."""
+    name = (pretrained or "").rpartition("zoo://")[2]
+    return {"url": ZOO.get(name, pretrained)}
 
 
 def _backbone(config: Config, backbone: nn.Layer) -> dict:

@@ -51,14 +51,8 @@ def expected_facts(row: dict) -> dict:
     rate = {key: value for key, value in row["learning_rate"].items() if key != "curve"}
     points = curves.points(row["schedule"]["iterations"])
     facts["learning_rate"] = {**rate, "at": {point: curves.learning_rate(row, point) for point in points}}
-    facts["backbone"] = {**row["backbone"], "pretrained": _named_in_yaml(row["backbone"]["pretrained"])}
+    facts["backbone"] = {**row["backbone"], "pretrained": {"url": row["backbone"]["pretrained"]["url"]}}
     return facts
-
-
-def _named_in_yaml(pretrained: dict) -> str:
-    """How a YAML file names published weights: torch's by their name in the zoo, Paddle's by their address."""
-    file = pretrained["file"]
-    return f"zoo://{file.split('-')[0]}" if file.endswith(".pth") else pretrained["url"]
 
 
 def differences(published_facts: Any, found: Any, key: str = "") -> Iterator[tuple]:

@@ -49,6 +49,9 @@ python val.py --config {config} \\
     --model_path output/{model_lower}/best_model/model.pdparams
 {multi_scale}```
 
+Backbones v1c start from ImageNet weights that OpenMMLab publishes for PyTorch; where they are missing `train.py` names
+the Paddle file that it expects. `--opts model.backbone.pretrained=null` starts from random weights instead.
+
 The published checkpoints are PyTorch files{but}.
 The last column gives their addresses as published; whether they still answer is not checked here. `val.py` does not
 read such files, and this project has no converter for them yet.

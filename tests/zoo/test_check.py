@@ -125,7 +125,7 @@ def test_names_changes_of_the_network(named):
         "stages.strides",
         "stages.dilations",
         "stages.first_dilations",
-        "backbone.pretrained",
+        "backbone.pretrained.url",
     }
 
 
@@ -168,7 +168,7 @@ def test_names_another_backbone(named):
     assert named("isanet_resnet50_os8_cityscapes_1024x512_220e_ssseg", change) == {
         "backbone.name",
         "backbone.shortcut",
-        "backbone.pretrained",
+        "backbone.pretrained.url",
         "stages.first_dilations[2]",
         "stages.first_dilations[3]",
     }
