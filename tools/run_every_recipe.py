@@ -29,10 +29,10 @@ from paddleseg_ext.datasets.layout import layout_of
 from paddleseg_ext.engine import cli
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.zoo.table import config_path, find_row, published
 from tools.data.tiny import write_tiny
 
 ROOT = Path(__file__).resolve().parents[1]
-MODELS = ("pspnet", "psanet", "isanet")
 STEPS = ("train", "evaluate", "evaluate ms+flip", "predict", "export", "infer", "compare")
 SHRINK = 8
 # Not a multiple of anything: the resize of the ADE20K and VOC rows has work to do. Cityscapes' are one eighth.
@@ -46,11 +46,6 @@ python tools/run_every_recipe.py
 python tools/run_every_recipe.py --done output/recipes.jsonl      (again: goes on with what is not done)
 python tools/run_every_recipe.py psanet_resnet50_os8_cityscapes_1024x512_80k
 """
-
-
-def recipes() -> dict:
-    """Row name -> YAML file, of every published row."""
-    return {path.stem: path for model in MODELS for path in sorted((ROOT / "configs" / model).glob("*.yml"))}
 
 
 def shrunk(size: int) -> int:
@@ -140,7 +135,7 @@ def compare(predicted: Path, inferred: Path) -> None:
 
 def run_alone(row: str, data: Path, out: Path, extra: Sequence[str]) -> None:
     """All steps of one recipe in this process; ``out``/seconds.json tells how far it came."""
-    config = recipes()[row]
+    config = config_path(row)
     options = [*small_options(config, data), *extra]
     seconds = {}
     for step, action in steps(config, data, out, options):
@@ -190,15 +185,17 @@ def main(arguments: Sequence[str]) -> None:
         "are an eighth. A recipe takes most of a minute on two cores; exit code 1 if any fails.",
         EXAMPLES,
     )
-    parser.add_argument("rows", nargs="*", metavar="ROW", help="names of YAML files without .yml (default: all).")
+    parser.add_argument(
+        "rows",
+        nargs="*",
+        metavar="ROW",
+        help="names as `python -m paddleseg_ext.zoo list` prints them, or YAML files (default: all).",
+    )
     parser.add_argument("--done", metavar="FILE", help="remember results there, and leave out what is done already.")
     parser.add_argument("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="overrule more keys, in every row.")
     parser.add_argument("--alone", nargs=2, metavar=("DATA", "DIR"), help="run one row here, on the stand-ins in DATA.")
     flags = parser.parse_args(arguments)
-    unknown = sorted(set(flags.rows) - set(recipes()))
-    if unknown:
-        raise UserError(f"{unknown[0]} is no recipe; configs/ has, for one, {next(iter(recipes()))}.")
-    rows = flags.rows or list(recipes())
+    rows = [find_row(row) for row in flags.rows] or list(published())
     if flags.alone:
         run_alone(rows[0], Path(flags.alone[0]), Path(flags.alone[1]), flags.opts)
         return

@@ -10,8 +10,8 @@ import train
 from paddleseg_ext.datasets import check
 from paddleseg_ext.datasets.layout import LAYOUTS
 from paddleseg_ext.engine import cli
+from paddleseg_ext.zoo.table import config_path
 from tools.data.tiny import write_tiny
-from tools.run_every_recipe import recipes
 
 
 @pytest.fixture(params=LAYOUTS)
@@ -144,7 +144,7 @@ def refused(layout, tmp_path, capsys):
         options = [f"train_dataset.dataset_root={root}", "model.backbone.pretrained=null"]
         words = [
             "--config",
-            str(recipes()[RECIPE[layout.name]]),
+            str(config_path(RECIPE[layout.name])),
             "--save_dir",
             str(tmp_path / "out"),
             "--opts",

@@ -15,8 +15,9 @@ import pytest
 from paddleseg_ext.engine import cli
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.zoo.table import config_path, published
 from tools import run_every_recipe
-from tools.run_every_recipe import STEPS, compare, recipes, shrunk, small_options, steps, write_data
+from tools.run_every_recipe import STEPS, compare, shrunk, small_options, steps, write_data
 
 # Every model, source, data set, stride, and the sliding windows of 769.
 SHAPES = (
@@ -45,7 +46,7 @@ def data(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize("row", SHAPES)
 def test_trains_evaluates_exports_and_infers(row, data, tmp_path, capsys):
-    config = recipes()[row]
+    config = config_path(row)
     done = []
     for step, action in steps(config, data, tmp_path, [*small_options(config, data), *thin(row)]):
         action()
@@ -57,14 +58,14 @@ def test_trains_evaluates_exports_and_infers(row, data, tmp_path, capsys):
 
 
 def test_shapes_cover_what_recipes_differ_in():
-    words = [set(row.split("_")) for row in recipes()]
+    words = [set(row.split("_")) for row in published()]
     of_every_kind = {"os8", "os16", "cityscapes", "ade20k", "voc12aug", "769x769", "512x512", "1024x512", "mmseg"}
     assert of_every_kind <= set.union(*words)
     assert of_every_kind | set(WIDTH) | {"ssseg"} <= {word for row in SHAPES for word in row.split("_")}
 
 
 def test_only_data_and_sizes_are_overruled(data):
-    config = recipes()["psanet_resnet101_os8_cityscapes_769x769_40k_mmseg"]
+    config = config_path("psanet_resnet101_os8_cityscapes_769x769_40k_mmseg")
     small = load_config(config, opts=small_options(config, data)).dic
     assert small["train_dataset"]["transforms"][0]["base_size"] == [257, 129]
     assert small["test_config"]["crop_size"] == [97, 97]
@@ -128,8 +129,8 @@ def test_script_reports_failures_and_goes_on_where_it_was(tmp_path, capsys, monk
 
 def test_what_is_done_is_left_out(tmp_path, capsys):
     done = tmp_path / "done.jsonl"
-    done.write_text("".join(json.dumps({"row": row, "ok": True, "s": 2.0, "mb": 7}) + "\n" for row in recipes()))
+    done.write_text("".join(json.dumps({"row": row, "ok": True, "s": 2.0, "mb": 7}) + "\n" for row in published()))
     assert cli.run(run_every_recipe.main, ["--done", str(done)]) == 0
-    assert f"{len(recipes())} of {len(recipes())} recipes run (0 of them now)" in capsys.readouterr().out
+    assert f"{len(published())} of {len(published())} recipes run (0 of them now)" in capsys.readouterr().out
     assert cli.run(run_every_recipe.main, ["psanet_resnet34"]) == 1
-    assert "psanet_resnet34 is no recipe" in capsys.readouterr().err
+    assert "there is no row psanet_resnet34" in capsys.readouterr().err
