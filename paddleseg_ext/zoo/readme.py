@@ -38,6 +38,8 @@ protocol. `python -m paddleseg_ext.zoo check` holds what the files build to the 
 
 ## Use
 
+[docs/data.md](../../docs/data.md) says how to lay out the data sets.
+
 ```bash
 # Train on four cards, for which batch_size is written. On any other number train.py says what the total batch becomes
 # and which --iters and --learning_rate match.
