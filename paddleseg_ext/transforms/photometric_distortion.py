@@ -1,6 +1,7 @@
 """Random brightness, contrast, saturation and hue, as SSD introduced them."""
 
 from collections.abc import Sequence
+from typing import Optional
 
 import cv2
 import numpy as np
@@ -89,28 +90,28 @@ class PhotoMetricDistortion:
         data["img"] = _look_up(image, levels)
         return data
 
-    def _brightness(self):
+    def _brightness(self) -> Optional[np.ndarray]:
         """The table of 256 values to look up, or None for no change; so the others."""
         if not np.random.randint(2):
             return None
         return _scaled(_LEVELS, 1, np.random.uniform(-self.brightness_delta, self.brightness_delta))
 
-    def _contrast(self, levels):
+    def _contrast(self, levels: Optional[np.ndarray]) -> Optional[np.ndarray]:
         if not np.random.randint(2):
             return levels
         return _scaled(_LEVELS if levels is None else levels, np.random.uniform(*self.contrast_range), 0)
 
-    def _saturation(self):
+    def _saturation(self) -> Optional[np.ndarray]:
         if not np.random.randint(2):
             return None
         return _scaled(_LEVELS, np.random.uniform(*self.saturation_range), 0)
 
-    def _hue(self):
+    def _hue(self) -> Optional[np.ndarray]:
         if not np.random.randint(2):
             return None
         return ((_LEVELS.astype(int) + np.random.randint(-self.hue_delta, self.hue_delta)) % 180).astype(np.uint8)
 
-    def _in_hsv(self, image: np.ndarray, channel: int, levels) -> np.ndarray:
+    def _in_hsv(self, image: np.ndarray, channel: int, levels: Optional[np.ndarray]) -> np.ndarray:
         """Look up one channel of HSV. Back to RGB it is rounded, so saturation and hue cannot share a conversion."""
         if levels is None:
             return image
@@ -124,5 +125,5 @@ def _scaled(levels: np.ndarray, factor: float, offset: float) -> np.ndarray:
     return np.clip(levels.astype(np.float32) * factor + offset, 0, 255).astype(np.uint8)
 
 
-def _look_up(image: np.ndarray, levels) -> np.ndarray:
+def _look_up(image: np.ndarray, levels: Optional[np.ndarray]) -> np.ndarray:
     return image if levels is None else cv2.LUT(image, levels)
