@@ -15,8 +15,9 @@ NUM_CLASSES = 19
 SEED = 5
 BATCH, STEPS = 4, 3
 
-# In float32 the limits of tests/golden, which stand above the noise of the peers' own float32; by depth.
-LOGITS_LIMIT = {18: 1e-4, 50: 4e-4}
+# By dtype and depth. In float32 those of tests/golden, above the noise of the peers' own float32; in float64 Paddle's
+# bilinear resize still takes its weights in float32 (without one, as in ISANet, the difference is below 1e-10).
+LOGITS_LIMITS = {("float64", 18): 1e-6, ("float64", 50): 1e-6, ("float32", 18): 1e-4, ("float32", 50): 4e-4}
 
 
 def build(peer, model, depth, output_stride=8, align_corners=False, mask_size=(9, 9), dropout=0.0, classes=NUM_CLASSES):
@@ -85,10 +86,11 @@ def compare(peer, network, settings, size, steps):
 
     assert 0.3 < theirs["logits_float64"].std() < 3
     network.eval()
-    for dtype, limit in (("float64", 1e-9), ("float32", LOGITS_LIMIT[settings["depth"]])):
+    for dtype in ("float64", "float32"):
         network.to(dtype=dtype)
         with paddle.no_grad():
             (logits,) = network.feature_logits(paddle.to_tensor(image.astype(dtype)))
+        limit = LOGITS_LIMITS[dtype, settings["depth"]]
         np.testing.assert_allclose(logits.numpy(), theirs[f"logits_{dtype}"], atol=limit, rtol=0)
     ours = train(network, settings["peer"], paddle.to_tensor(images), paddle.to_tensor(labels), steps)
     np.testing.assert_allclose(ours[0], theirs["losses"][0], rtol=2e-5)
