@@ -129,8 +129,8 @@ def compare(predicted: Path, inferred: Path) -> None:
     for name in names:
         one, other = (cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED) for folder in (predicted, inferred))
         if one.shape != other.shape or np.mean(one != other) > DIFFERENT_PIXELS:
-            share = "another size" if one.shape != other.shape else f"{np.mean(one != other):.2%} of the pixels"
-            raise UserError(f"predict.py and infer.py differ in {share} of {name}.")
+            what = "the size" if one.shape != other.shape else f"{np.mean(one != other):.2%} of the pixels"
+            raise UserError(f"predict.py and infer.py differ in {what} of {name}.")
 
 
 def run_alone(row: str, data: Path, out: Path, extra: Sequence[str]) -> None:
@@ -202,18 +202,21 @@ def main(arguments: Sequence[str]) -> None:
     results = _remembered(flags.done)
     todo = [row for row in rows if not results.get(row, {}).get("ok")]
     work = Path(tempfile.mkdtemp(prefix="recipes."))
-    write_data(work / "data")
-    for row in todo:
-        results[row] = result = run_row(row, work / "data", work, flags.opts)
-        print(line(result), flush=True)
-        if flags.done:
-            with open(flags.done, "a", encoding="utf-8") as file:
-                file.write(json.dumps(result) + "\n")
-    shutil.rmtree(work / "data")
+    try:
+        write_data(work / "data")
+        for row in todo:
+            results[row] = result = run_row(row, work / "data", work, flags.opts)
+            print(line(result), flush=True)
+            if flags.done:
+                Path(flags.done).parent.mkdir(parents=True, exist_ok=True)
+                with open(flags.done, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(result) + "\n")
+    finally:
+        shutil.rmtree(work / "data", ignore_errors=True)
+        if not any(work.iterdir()):
+            work.rmdir()
     _sum_up([results[row] for row in rows], len(todo))
-    if all(results[row]["ok"] for row in rows):
-        shutil.rmtree(work)
-    else:
+    if not all(results[row]["ok"] for row in rows):
         raise UserError(f"Not every recipe runs; the logs are in {work}.")
 
 

@@ -109,7 +109,7 @@ def test_different_labels_are_a_failure(tmp_path):
 def test_script_reports_failures_and_goes_on_where_it_was(tmp_path, capsys, monkeypatch):
     # Every row runs in a process of its own; this one only starts them.
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    row, done = SHAPES[3], tmp_path / "done.jsonl"
+    row, done = SHAPES[3], tmp_path / "new/done.jsonl"
     arguments = [row, "--done", str(done), "--opts", *thin(row)]
     assert cli.run(run_every_recipe.main, [*arguments, "loss.coef=[1]"]) == 1
     text = capsys.readouterr().out
