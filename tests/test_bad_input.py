@@ -10,6 +10,7 @@ import paddle
 import pytest
 import yaml
 
+import predict
 import train
 import val
 from paddleseg_ext.engine import cli
@@ -288,6 +289,14 @@ def test_weights_of_another_model(refused, scenes):
 def test_window_flags(refused, scenes):
     arguments = ["--config", scenes / "config.yml", "--model_path", "x", "--is_slide"]
     assert "--is_slide needs --crop_size W H and --stride W H" in refused.run(val.main, *arguments)
+
+
+def test_flags_of_an_average_that_nobody_asked_for(refused, scenes):
+    arguments = ["--config", scenes / "config.yml", "--model_path", "x"]
+    for flags in (["--scales", "0.5"], ["--flip_horizontal"]):
+        sentence = f"{flags[0]} only counts together with --aug_eval"
+        assert sentence in refused.run(val.main, *arguments, *flags)
+        assert sentence in refused.run(predict.main, *arguments, "--image_path", scenes / "images", *flags)
 
 
 def test_fault_of_the_program_is_not_hidden(capsys):

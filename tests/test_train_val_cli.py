@@ -83,6 +83,24 @@ def test_ways_to_evaluate(scenes, capsys, flags):
     assert other != plain
 
 
+def test_the_average_of_the_file_is_for_those_who_ask_for_it(scenes, capsys):
+    """Scales and flips stand in test_config of a published row: training evaluates without, --aug_eval with them."""
+    average = {"scales": [0.5, 1.5], "flip_horizontal": True, "aug_average": "softmax", "aug_rescale": "image"}
+    config = ["--config", scenes / "config.yml", "--opts", f"test_config={average}"]
+    assert call(train.main, *config, "--save_dir", scenes / "out", "--iters", 2, "--seed", 4, "--do_eval") == 0
+    (trained,) = figures(capsys.readouterr().out)
+    found = []
+    weights = ["--model_path", scenes / "out/iter_2/model.pdparams"]
+    flags = ["--aug_eval", "--scales", 0.5, 1.5, "--flip_horizontal"]
+    for words in ([], ["--aug_eval"], flags, ["--aug_eval", "--scales", 1.0]):
+        assert call(val.main, *config, *weights, *words) == 0
+        found += figures(capsys.readouterr().out)
+    plain, row, explicit, one_scale = found
+    assert plain == trained
+    assert row == explicit != plain
+    assert one_scale != row
+
+
 def test_static_training_gives_the_same_losses(scenes, capsys):
     losses = []
     for flags in ([], ["--to_static_training"]):
