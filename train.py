@@ -7,7 +7,7 @@ from paddleseg_ext.engine import cli
 from paddleseg_ext.engine.training_command import run_training
 
 EXAMPLES = """
-python train.py --config configs/quickstart/psanet.yml --do_eval --use_vdl
+python train.py --config configs/quickstart/psanet_resnet18_quickstart.yml --do_eval --use_vdl
 python train.py --config my.yml --do_eval --iters 2000 --batch_size 4 --opts model.backbone.pretrained=null
 python train.py --config my.yml --do_eval --resume_model output/iter_1000
 python -m paddle.distributed.launch --gpus 0,1 train.py --config my.yml --do_eval

@@ -7,7 +7,7 @@ from paddleseg_ext.engine import cli
 from paddleseg_ext.engine.evaluation_command import run_evaluation
 
 EXAMPLES = """
-python val.py --config configs/quickstart/psanet.yml --model_path output/best_model/model.pdparams
+python val.py --config configs/quickstart/psanet_resnet18_quickstart.yml --model_path output/best_model/model.pdparams
 python val.py --config my.yml --model_path output/best_model --aug_eval --scales 0.75 1.0 1.25 --flip_horizontal
 python val.py --config my.yml --model_path output/best_model --is_slide --crop_size 512 512 --stride 341 341
 """

@@ -1,0 +1,80 @@
+"""What the documents and ``--help`` tell a reader to type, and where their links lead, exists."""
+
+import importlib
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from paddleseg_ext.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("benchmarks", "configs", "custom_ops", "deploy", "docs", "test_tipc", "tests")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))])
+SCRIPTS = ("train", "val", "predict", "export", "deploy/python/infer")
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name.replace("/", "_"), ROOT / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def commands(text):
+    """The lines of a shell listing, continued lines joined, without comments."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(line, comments=True)
+        if words:
+            yield words
+
+
+def listings(document):
+    return re.findall(r"^```(?:bash|sh)\n(.*?)^```", document.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def check_command(words):
+    """Raise unless the program of a command is there and takes its flags."""
+    if words[:3] == ["python", "-m", "paddle.distributed.launch"]:
+        words = ["python", *words[next(i for i, word in enumerate(words) if word.endswith(".py")) :]]
+    if words[0] == "bash":
+        assert (ROOT / words[1]).is_file(), words
+    elif words[:2] == ["python", "-m"] and words[2].startswith("paddleseg_ext"):
+        assert importlib.util.find_spec(words[2]), words
+    elif words[0] == "python" and words[1].endswith(".py"):
+        assert (ROOT / words[1]).is_file(), words
+        name = words[1][: -len(".py")]
+        if name in SCRIPTS:
+            flags = script(name).parse(words[2:])
+            config = str(flags.config)
+            assert not config.startswith("configs/") or (ROOT / config).is_file(), words
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])
+def test_document(document):
+    for listing in listings(document):
+        for words in commands(listing):
+            check_command(words)
+    text = document.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if "://" not in target:
+            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_examples_of_help(name):
+    examples = list(commands(script(name).EXAMPLES))
+    assert examples
+    for words in examples:
+        check_command(words)
+
+
+def test_a_wrong_flag_or_file_would_be_seen():
+    with pytest.raises(UserError, match="no_such_flag"):
+        check_command(shlex.split("python val.py --config configs/x.yml --model_path m --no_such_flag"))
+    with pytest.raises(AssertionError):
+        check_command(shlex.split("python val.py --config configs/x.yml --model_path m"))
+    with pytest.raises(AssertionError):
+        check_command(["bash", "no_such_script.sh"])
