@@ -1,0 +1,132 @@
+"""What the weights, and the notes saved beside them, say about the YAML that fits them.
+
+``settings_of`` reads the shapes of a model and of a checkpoint alike; where the two disagree, the YAML has to change.
+Neither stride nor dilation leaves a trace in the weights, but two implementations save their configuration with them.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Optional
+
+# Blocks of the third stage -> depth.
+_DEPTHS = {2: 18, 6: 50, 23: 101}
+_HEADS = {
+    # classifier, auxiliary head, its first convolution, what the YAML calls the width of the classifier's input
+    "psanet": ("head.conv.weight", "aux_head.", "conv_bn_relu._conv.weight", "feats_channels"),
+    "pspnet": ("head.conv.weight", "head.auxlayer.", "conv_bn_relu._conv.weight", "pp_out_channels"),
+    "isanet": ("head.cls.1.weight", "head.aux.", "0._conv.weight", None),
+}
+
+
+def settings_of(shapes: Mapping, model: str) -> dict:
+    """Settings, by their YAML keys, that tensors of such shapes go with.
+
+    Args:
+        shapes: Shape by our name, of a whole model or of a backbone alone. What cannot be read off is left out.
+        model: 'pspnet', 'psanet', 'isanet' or 'backbone'.
+    """
+    if model == "backbone":
+        return _backbone(shapes, "")
+    classifier, auxiliary, convolution, width = _HEADS[model]
+    found = _backbone(shapes, "backbone.")
+    if classifier in shapes:
+        found["model.num_classes"] = shapes[classifier][0]
+        if width is not None:
+            found[f"model.{width}"] = shapes[classifier][1]
+    found["model.enable_auxiliary_loss"] = _has(shapes, auxiliary)
+    if auxiliary + convolution in shapes:
+        found["model.aux_channels"] = shapes[auxiliary + convolution][0]
+    found.update({"psanet": _psanet, "pspnet": _pspnet, "isanet": _isanet}[model](shapes))
+    return found
+
+
+def _psanet(shapes: Mapping) -> dict:
+    found = {"model.use_psa": _has(shapes, "psa.")}
+    if found["model.use_psa"]:
+        found["model.psa_type"] = "bi-direction" if _has(shapes, "psa.reduce_p.") else "collect or distribute"
+    if "psa.attention.1.weight" in shapes:
+        found["model.mask_size"] = _mask_sides(shapes["psa.attention.1.weight"][0])
+    return found
+
+
+def _has(shapes: Mapping, prefix: str) -> bool:
+    return any(name.startswith(prefix) for name in shapes)
+
+
+def _mask_sides(cells: int) -> object:
+    """Both sides of a square mask of so many cells; else what they have to come to."""
+    side = math.isqrt(cells)
+    return [side, side] if side * side == cells else f"two sides whose product is {cells}"
+
+
+def _pspnet(shapes: Mapping) -> dict:
+    levels = sum(re.fullmatch(r"head\.psp_module\.stages\.\d+\.1\._conv\.weight", name) is not None for name in shapes)
+    return {"model.bin_sizes": f"{levels} sides"}
+
+
+def _isanet(shapes: Mapping) -> dict:
+    name = "head.global_relation.key_project.0._conv.weight"
+    return {"model.isa_channels": shapes[name][0]} if name in shapes else {}
+
+
+def _backbone(shapes: Mapping, prefix: str) -> dict:
+    if f"{prefix}conv1_1._conv.weight" in shapes:
+        return {"model.backbone.type": "ResNet*_vd of PaddleSeg"}
+    first, last = (shapes.get(f"{prefix}stem.{place}.weight") for place in (0, 6))
+    base = shapes.get(f"{prefix}layer1.0.bn1.weight")
+    blocks = {name.split(".")[-3] for name in shapes if re.fullmatch(rf"{prefix}layer3\.\d+\.conv1\.weight", name)}
+    if first is None or last is None or base is None or len(blocks) not in _DEPTHS:
+        return {}
+    base, stem = base[0], (first[0], last[0])
+    family = {(base // 2, base): "v1c", (base, 2 * base): "deepstem"}.get(stem)
+    kind = f"ResNet{_DEPTHS[len(blocks)]}_{family}" if family else f"a ResNet whose stem has {stem[0]}, {stem[1]}"
+    return {"model.backbone.type": kind, "model.backbone.base_channels": base, "model.backbone.in_channels": first[1]}
+
+
+def fixed_settings(source: str, model: str) -> dict:
+    """Settings that every checkpoint of ``source`` goes with although its weights do not show them."""
+    if model == "backbone":
+        return {}
+    fixed = {"model.layout": source}
+    if source in ("semseg", "openseg"):
+        fixed["model.backbone.contract_dilation"] = source == "openseg"
+        fixed["model.backbone.ceil_mode"] = source == "openseg"
+    return fixed
+
+
+def noted_settings(checkpoint: Any, source: str) -> dict:
+    """Settings in the configuration that mmsegmentation and openseg save beside the weights; empty if there is none."""
+    if not isinstance(checkpoint, Mapping):
+        return {}
+    if source == "mmseg" and isinstance(checkpoint.get("meta"), Mapping):
+        meta = checkpoint["meta"]
+        # 0.x says config, 1.x says cfg.
+        text = next((meta[key] for key in ("cfg", "config") if isinstance(meta.get(key), str)), "")
+        return _mmseg_notes(text)
+    if source == "openseg" and isinstance(checkpoint.get("config_dict"), Mapping):
+        network = checkpoint["config_dict"].get("network")
+        stride = re.search(r"dilated(8|16)$", str(network.get("backbone")) if isinstance(network, Mapping) else "")
+        return {"model.backbone.output_stride": int(stride[1])} if stride else {}
+    return {}
+
+
+def _mmseg_notes(text: str) -> dict:
+    notes = {}
+    strides = _numbers(text, r"\bstrides=[(\[]([\d, ]+)[)\]]")
+    if strides:
+        # The stem and the pooling after it halve the image twice.
+        notes["model.backbone.output_stride"] = 4 * math.prod(strides)
+    mask = _numbers(text, r"\bmask_size=[(\[]([\d, ]+)[)\]]")
+    if mask:
+        notes["model.mask_size"] = list(mask)
+    align = set(re.findall(r"\balign_corners=(True|False)", text))
+    if len(align) == 1:
+        notes["model.align_corners"] = align == {"True"}
+    return notes
+
+
+def _numbers(text: str, pattern: str) -> Optional[tuple]:
+    """The numbers of the one list that ``pattern`` finds; None if it finds none, or different ones."""
+    found = {tuple(int(word) for word in re.findall(r"\d+", match)) for match in re.findall(pattern, text)}
+    return found.pop() if len(found) == 1 else None
