@@ -8,9 +8,10 @@ import paddle.nn.functional as F
 import pytest
 
 from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_deepstem, ResNet50_v1c
+from paddleseg_ext.convert import convert_weights
+from paddleseg_ext.convert.names import HEADS, peer_name
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
-from tests.golden.names import HEADS, peer_name
-from tests.golden.recipe import FOLDER, Case
+from tests.golden.case import FOLDER, Case
 
 CASES = sorted(path.stem for path in FOLDER.glob("*.npz"))
 
@@ -64,11 +65,12 @@ def build(case):
     peer, name = case.info["peer"], case.info["model"]
     backbone = BACKBONES[peer, case.info["depth"]](output_stride=case.info["outstride"])
     model = MODELS[name](case.info["num_classes"], backbone, layout=peer, dropout=0.0, **head_arguments(case))
-    weights = {key: value for key, value in case.weights().items() if not key.endswith("num_batches_tracked")}
-    state = model.state_dict()
-    assert sorted(peer_name(key, peer, name) for key in state) == sorted(weights)
-    for key, tensor in state.items():
-        tensor.set_value(weights[peer_name(key, peer, name)].astype(str(tensor.dtype).split(".")[-1]))
+    weights = case.weights()
+    converted = convert_weights(weights, model=model)
+    assert converted.found.source == peer
+    for key, tensor in model.state_dict().items():
+        np.testing.assert_array_equal(converted.weights[key], weights[peer_name(key, peer, name)])
+        tensor.set_value(converted.weights[key].astype(str(tensor.dtype).split(".")[-1]))
     return model
 
 
