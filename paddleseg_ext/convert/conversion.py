@@ -10,6 +10,7 @@ import numpy as np
 import paddle
 from paddleseg.cvlibs import Config
 
+from paddleseg_ext.convert.files import open_checkpoint
 from paddleseg_ext.convert.names import LEAVES, peer_name
 from paddleseg_ext.convert.refusal import Refused, shown
 from paddleseg_ext.convert.settings import fixed_settings, noted_settings, settings_of
@@ -80,8 +81,6 @@ def convert_weights(
         config = load_config(config, opts=opts)
     held, name = checkpoint, "The checkpoint"
     if not isinstance(checkpoint, Mapping):
-        from paddleseg_ext.convert.files import open_checkpoint
-
         held, name = open_checkpoint(checkpoint), str(checkpoint)
     try:
         found = find_weights(held, entry, source)
