@@ -2,27 +2,22 @@
 
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import paddleseg_ext  # noqa: F401  before paddle: see there
 from paddleseg_ext.convert.conversion import Conversion, convert_weights
-from paddleseg_ext.convert.output import record_of, record_path, sha256_of, write
+from paddleseg_ext.convert.output import convert_file, record_path
 from paddleseg_ext.convert.sources import LEFT_OUT_ENTRIES, LEFT_OUT_WEIGHTS, TITLES
 from paddleseg_ext.engine import cli
 from paddleseg_ext.errors import UserError
 
 EXAMPLES = """
-# SSSegmentation's PSANet, for its YAML; then evaluate it
-python -m paddleseg_ext.convert psanet_resnet50os8_voc.pth --output psanet.pdparams \\
-    --config configs/psanet/psanet_resnet50_os8_voc12aug_512x512_60e_ssseg.yml
-python val.py --config configs/psanet/psanet_resnet50_os8_voc12aug_512x512_60e_ssseg.yml --model_path psanet.pdparams
-# see what would go where, and write nothing
-python -m paddleseg_ext.convert my.pth --config my.yml --dry-run
-# your own training with 5 classes: overrule the YAML
+python -m paddleseg_ext.convert my.pth --config my.yml --dry-run                      # see what goes where
+python -m paddleseg_ext.convert my.pth --config my.yml --output my.pdparams
 python -m paddleseg_ext.convert my.pth --config my.yml --output my.pdparams --opts model.mask_size=[66,66]
-# a backbone with ImageNet weights, for `pretrained` in a YAML
 python -m paddleseg_ext.convert resnet50_v1c-2cccc1ad.pth --config my.yml --output resnet50_v1c.pdparams
+python val.py --config my.yml --model_path my.pdparams                                # evaluate the result
+python -m paddleseg_ext.zoo convert ROW                                               # a published row, by its name
 """
 
 
@@ -31,7 +26,8 @@ def parse(arguments: Sequence[str]):
     parser = cli.Parser(
         "Convert a checkpoint of PSPNet, PSANet or ISANet, or of an ImageNet backbone, to a file that val.py,\n"
         "predict.py, export.py and train.py load. Needs no torch and runs nothing that the file asks for.\n"
-        f"Known are checkpoints of {', '.join(list(TITLES.values())[:-1])}, and ImageNet ResNets.",
+        "The YAML says which model it is; where the weights are of another, what it should say is told.\n"
+        "Of a file of ImageNet weights the backbone of the YAML is filled, for `pretrained`.",
         EXAMPLES,
     )
     parser.prog = "python -m paddleseg_ext.convert"
@@ -46,7 +42,7 @@ def parse(arguments: Sequence[str]):
         "--source",
         choices=TITLES,
         metavar="NAME",
-        help=f"whose checkpoint it is, if its names leave that open: {', '.join(TITLES)}.",
+        help=f"whose checkpoint it is, if that is not to be found out: {', '.join(TITLES)}.",
     )
     parser.add_argument(
         "--entry",
@@ -68,24 +64,14 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--output {flags.output}: Paddle's weights end in .pdparams; call it so.")
     if flags.output is not None and Path(flags.output).is_dir():
         raise UserError(f"--output {flags.output} is a folder; name the file to write.")
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        # Reading is what both take their time for, and hashing leaves the other core free.
-        digest = None if flags.dry_run else beside.submit(_sha256_if_there, flags.checkpoint)
-        conversion = convert_weights(
-            flags.checkpoint, flags.config, source=flags.source, entry=flags.entry, opts=flags.opts
-        )
-        if flags.dry_run:
-            print("\n".join(conversion.lines()))
-            print(f"{_summary(conversion)}; nothing was written")
-            return
-        record = record_of(conversion, flags.checkpoint, digest.result(), flags.config)
-    write(conversion, flags.output, record)
-    print(f"wrote {flags.output}: {_summary(conversion)}; {record_path(flags.output).name} says where they come from")
-
-
-def _sha256_if_there(path: str) -> str:
-    """Nothing for what cannot be read: the reader says so in a sentence."""
-    return sha256_of(path) if Path(path).is_file() else ""
+    settings = {"config": flags.config, "source": flags.source, "entry": flags.entry, "opts": flags.opts}
+    if flags.dry_run:
+        conversion = convert_weights(flags.checkpoint, **settings)
+        print("\n".join(conversion.lines()))
+        print(f"{_summary(conversion)}; nothing was written")
+    else:
+        conversion, _ = convert_file(flags.checkpoint, flags.output, **settings)
+        print(f"wrote {flags.output}: {_summary(conversion)}; {record_path(flags.output).name} records its origin")
 
 
 def _summary(conversion: Conversion) -> str:

@@ -5,15 +5,48 @@ import json
 import pickle
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import paddleseg_ext
-from paddleseg_ext.convert.conversion import Conversion
+from paddleseg_ext.convert.conversion import Conversion, convert_weights
 from paddleseg_ext.convert.sources import TITLES
 from paddleseg_ext.files import write_whole
 
 _CHUNK = 1 << 22
+
+
+def convert_file(
+    checkpoint: Union[str, Path],
+    output: Union[str, Path],
+    notes: Optional[Mapping] = None,
+    **settings: Any,
+) -> tuple:
+    """Convert a checkpoint to ``output``, a ``.pdparams`` file, and write the record beside it: both, or neither.
+
+    Args:
+        notes: What else the record should say, or say otherwise.
+        settings: Those of ``convert_weights``.
+
+    Returns:
+        The ``Conversion`` and the record.
+
+    Raises:
+        UserError: See ``convert_weights``. Nothing is written then.
+    """
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # Both take their time for reading the file, and hashing leaves the other core free.
+        digest = beside.submit(sha256_of, checkpoint)
+        conversion = convert_weights(checkpoint, **settings)
+        record = {
+            "checkpoint": Path(checkpoint).name,
+            "sha256": digest.result(),
+            **_record(conversion, settings.get("config")),
+            **(notes or {}),
+        }
+    write(conversion.weights, output, record)
+    return conversion, record
 
 
 def sha256_of(path: Union[str, Path]) -> str:
@@ -31,43 +64,31 @@ def record_path(output: Union[str, Path]) -> Path:
     return output.with_name(f"{output.name}.json")
 
 
-def record_of(
-    conversion: Conversion, checkpoint: Union[str, Path], sha256: str, config: Optional[str], **more: Any
-) -> dict:
-    """Where converted weights come from, of JSON's types.
+def write(weights: Mapping, output: Union[str, Path], record: Mapping) -> None:
+    """Write arrays by name as ``paddle.save`` does, and their record beside them: both, or neither.
 
     Args:
-        checkpoint, sha256: The file they come from.
-        config: The YAML that describes their model, if one does.
-        more: Further entries.
+        output: The ``.pdparams`` file.
+        record: Of JSON's types.
     """
+    with write_whole(output) as file, write_whole(record_path(output)) as notes:
+        with open(file, "wb") as stream:
+            pickler = pickle.Pickler(stream, protocol=4)
+            # Without it the pickler keeps a copy of every array until the end.
+            pickler.fast = True
+            pickler.dump(dict(weights))
+        notes.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def _record(conversion: Conversion, config: Any) -> dict:
     found = conversion.found
     return {
-        "checkpoint": Path(checkpoint).name,
-        "sha256": sha256,
-        **more,
         "source": TITLES[found.source],
         "model": found.model,
         "entry": found.entry,
-        "config": None if config is None else str(config),
+        "config": None if config is None else str(getattr(config, "path", config)),
         "converted_by": f"paddleseg_ext {paddleseg_ext.__version__}",
         "tensors": len(conversion.weights),
         "numbers": sum(array.size for array in conversion.weights.values()),
         "left_out": dict(Counter(name.rpartition(".")[2] for name in found.left_out)),
     }
-
-
-def write(conversion: Conversion, output: Union[str, Path], record: Mapping) -> None:
-    """Write weights as ``paddle.save`` does, and their record beside them: both, or neither.
-
-    Args:
-        output: The ``.pdparams`` file.
-        record: From ``record_of``.
-    """
-    with write_whole(output) as weights, write_whole(record_path(output)) as notes:
-        with open(weights, "wb") as file:
-            pickler = pickle.Pickler(file, protocol=4)
-            # Without it the pickler keeps a copy of every array until the end.
-            pickler.fast = True
-            pickler.dump(conversion.weights)
-        notes.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

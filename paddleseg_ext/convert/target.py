@@ -2,16 +2,13 @@
 
 import copy
 import inspect
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Optional
 
 import paddle
 from paddleseg.cvlibs import Config, manager
-from paddleseg.utils import logger
 
-from paddleseg_ext.engine.build import Builder
+from paddleseg_ext.engine.build import Builder, quietly
 from paddleseg_ext.errors import UserError
 
 MODELS = {"PSPNet": "pspnet", "PSANet": "psanet", "ISANet": "isanet"}
@@ -77,13 +74,3 @@ def target_of_model(model: paddle.nn.Layer) -> Target:
 def shapes_of(model: paddle.nn.Layer) -> dict:
     """Shape of each parameter and statistic of ``model`` by its name."""
     return {name: tuple(value.shape) for name, value in model.state_dict().items()}
-
-
-@contextmanager
-def quietly() -> Iterator[None]:
-    """Without what PaddleSeg logs of every component; errors are still shown."""
-    level, logger.log_level = logger.log_level, 0
-    try:
-        yield
-    finally:
-        logger.log_level = level
