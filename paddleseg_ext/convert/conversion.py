@@ -16,6 +16,7 @@ from paddleseg_ext.convert.refusal import Refused, shown
 from paddleseg_ext.convert.settings import fixed_settings, noted_settings, settings_of
 from paddleseg_ext.convert.sources import Weights, find_weights
 from paddleseg_ext.convert.target import MODELS, Target, target_of_config, target_of_model
+from paddleseg_ext.engine.build import quietly
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
 
@@ -78,7 +79,8 @@ def convert_weights(
     if (config is None) == (model is None):
         raise UserError("convert_weights needs either a config or a model.")
     if config is not None and not isinstance(config, Config):
-        config = load_config(config, opts=opts)
+        with quietly():
+            config = load_config(config, opts=opts)
     held, name = checkpoint, "The checkpoint"
     if not isinstance(checkpoint, Mapping):
         held, name = open_checkpoint(checkpoint), str(checkpoint)
@@ -134,11 +136,12 @@ def _configured(config: Config, found: Weights, shapes: Mapping, held: Mapping, 
         declared["model.mask_size"] = [sides, sides] if isinstance(sides, int) else list(sides)
         if mask is None and np.prod(declared["model.mask_size"]) == shapes["psa.attention.1.weight"][0]:
             wanted["model.mask_size"] = declared["model.mask_size"]
-    differing = {key: value for key, value in wanted.items() if declared.get(key) != value}
+    # What a part has that the YAML's model lacks altogether follows from the setting that leaves it out.
+    differing = {key: value for key, value in wanted.items() if key in declared and declared[key] != value}
     if differing:
         width = max(len(f"{key}: {_yaml(value)}") for key, value in differing.items())
         lines = [
-            f"  {f'{key}: {_yaml(value)}':{width}}  (now {_yaml(declared.get(key))}{_REMARKS.get(key, '')})"
+            f"  {f'{key}: {_yaml(value)}':{width}}  (now {_yaml(declared[key])}{_REMARKS.get(key, '')})"
             for key, value in differing.items()
         ]
         hint = ""

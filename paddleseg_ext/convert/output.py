@@ -12,6 +12,7 @@ from typing import Any, Optional, Union
 import paddleseg_ext
 from paddleseg_ext.convert.conversion import Conversion, convert_weights
 from paddleseg_ext.convert.sources import TITLES
+from paddleseg_ext.errors import UserError
 from paddleseg_ext.files import write_whole
 
 _CHUNK = 1 << 22
@@ -70,14 +71,21 @@ def write(weights: Mapping, output: Union[str, Path], record: Mapping) -> None:
     Args:
         output: The ``.pdparams`` file.
         record: Of JSON's types.
+
+    Raises:
+        UserError: There is no room, or no permission.
     """
-    with write_whole(output) as file, write_whole(record_path(output)) as notes:
-        with open(file, "wb") as stream:
-            pickler = pickle.Pickler(stream, protocol=4)
-            # Without it the pickler keeps a copy of every array until the end.
-            pickler.fast = True
-            pickler.dump(dict(weights))
-        notes.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    try:
+        with write_whole(output) as file, write_whole(record_path(output)) as notes:
+            with open(file, "wb") as stream:
+                pickler = pickle.Pickler(stream, protocol=4)
+                # Without it the pickler keeps a copy of every array until the end.
+                pickler.fast = True
+                pickler.dump(dict(weights))
+            notes.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{output} could not be written ({reason}); make room, or choose another place.") from error
 
 
 def _record(conversion: Conversion, config: Any) -> dict:
