@@ -77,8 +77,6 @@ def test_says_what_the_yaml_should_say(changes, advice, described):
     assert " ".join(advice.split()) in lines
     if "backbone" not in changes:
         assert len(lines) == 1
-    # Following the advice is all that is needed.
-    assert convert_weights(state_dict(PSANET), described(PSANET))
 
 
 @pytest.mark.parametrize(
