@@ -4,11 +4,11 @@ import numpy as np
 import paddle
 import paddleseg
 import pytest
-from tests.golden.recipe import draw_weight
 
 from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_v1c
 from paddleseg_ext.convert.names import peer_name
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
+from paddleseg_ext.parity.peer_side.draw import draw_weight
 
 PEERS = ["ssseg", "mmseg"]
 NUM_CLASSES = 19
