@@ -6,6 +6,7 @@ Settings: those of ``networks.py``, ``seed`` of the first weights, and ``path`` 
 
 import bootstrap  # noqa: I001  before the peers: see there
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from mmseg.structures import SegDataSample
 from networks import PEERS
 from ssseg.modules import BuildScheduler, EMASegmentor
 from ssseg.modules.utils import saveckpts
+
+# mmengine notes its version in every checkpoint.
+sys.modules["torchvision"].__version__ = "none"
 
 
 def sssegmentation(peer, images, labels, path):
