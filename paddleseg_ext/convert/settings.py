@@ -113,11 +113,11 @@ def noted_settings(checkpoint: Any, source: str) -> dict:
 
 def _mmseg_notes(text: str) -> dict:
     notes = {}
-    strides = _numbers(text, r"\bstrides=[(\[]([\d, ]+)[)\]]")
+    strides = _numbers(text, r"\bstrides=[(\[]([\d,\s]+)[)\]]")
     if strides:
         # The stem and the pooling after it halve the image twice.
         notes["model.backbone.output_stride"] = 4 * math.prod(strides)
-    mask = _numbers(text, r"\bmask_size=[(\[]([\d, ]+)[)\]]")
+    mask = _numbers(text, r"\bmask_size=[(\[]([\d,\s]+)[)\]]")
     if mask:
         notes["model.mask_size"] = list(mask)
     align = set(re.findall(r"\balign_corners=(True|False)", text))

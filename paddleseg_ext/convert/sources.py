@@ -19,7 +19,8 @@ LEFT_OUT_ENTRIES = {
     "meta": "mmsegmentation's notes",
     "message_hub": "mmengine's log",
     "param_schedulers": "mmengine's schedules",
-    "ema_state_dict": "mmengine's moving average of the weights (--entry ema_state_dict takes it)",
+    # EMAHook swaps the two before it saves.
+    "ema_state_dict": "mmengine's weights without the moving average that state_dict then is (--entry takes them)",
     "model_ema": "SSSegmentation's moving average of the weights (--entry model_ema takes it)",
     "cur_epoch": "SSSegmentation's progress",
     "cur_iter": "SSSegmentation's progress",

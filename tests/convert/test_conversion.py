@@ -112,14 +112,28 @@ def test_another_model(described):
 def test_settings_that_mmsegmentation_notes_beside_the_weights(described):
     name = "mmseg_psanet_101_os8"
     state = state_dict(name)
-    notes = "backbone=dict(dilations=(1, 1, 1, 2), strides=(1, 2, 2, 1)), decode_head=dict(align_corners=True)"
-    for key in ("config", "cfg"):
-        message = refusal({"state_dict": state, "meta": {key: notes}}, described(name))
-        assert "model.backbone.output_stride: 16  (now 8)" in message
-        assert " ".join(message.split()).endswith("model.align_corners: true (now false)")
-    backbone = {"type": "ResNet101_v1c", "output_stride": 16}
-    fitting = described(name, align_corners=True, backbone=backbone)
-    assert convert_weights({"state_dict": state, "meta": {"config": notes}}, fitting)
+    notes = (
+        # 0.x, 1.x
+        "backbone=dict(dilations=(1, 1, 1, 2), strides=(1, 2, 2, 1)), decode_head=dict(align_corners=True)",
+        "backbone=dict(\n strides=(\n 1,\n 2,\n 2,\n 1,\n )), decode_head=dict(align_corners=True, mask_size=(97, 97))",
+    )
+    fitting = {"align_corners": True, "backbone": {"type": "ResNet101_v1c", "output_stride": 16}}
+    for key, text in zip(("config", "cfg"), notes):
+        checkpoint = {"state_dict": state, "meta": {key: text}}
+        lines = [" ".join(line.split()) for line in refusal(checkpoint, described(name)).splitlines()[1:]]
+        assert lines == ["model.backbone.output_stride: 16 (now 8)", "model.align_corners: true (now false)"]
+        assert convert_weights(checkpoint, described(name, **fitting))
+
+
+def test_notes_tell_the_sides_of_a_mask_that_is_no_square(described):
+    name = "semseg_psanet_50_os8"
+    theirs = {key: value for key, value in state_dict("mmseg_psanet_50_os8").items()}
+    for key in ("attention", "attention_p"):
+        theirs[f"decode_head.{key}.1.weight"] = state_dict(name)[f"psa.{key}.3.weight"]
+    checkpoint = {"state_dict": theirs, "meta": {"cfg": "mask_size=(\n 13,\n 15,\n )"}}
+    message = refusal(checkpoint, described("mmseg_psanet_50_os8", mask_size=[15, 13]))
+    assert "model.mask_size: [13, 15]  (now [15, 13])" in message
+    assert convert_weights(checkpoint, described("mmseg_psanet_50_os8", mask_size=[13, 15]))
 
 
 def test_settings_that_openseg_notes(described):
@@ -217,6 +231,16 @@ def test_entries(described):
     assert convert_weights(checkpoint, narrow, entry="model_ema").weights["head.conv.bias"].flat[0] >= 1000
     message = refusal(checkpoint, narrow, entry="ema")
     assert "has no entry ema that holds weights; entries that could: optimizer, model, model_ema" in message
+
+
+def test_mmengines_second_set_of_weights(described):
+    name = "mmseg_pspnet_18_os8"
+    state = state_dict(name)
+    other = {f"module.{key}": value + 1000 for key, value in state.items()}
+    checkpoint = {"meta": {}, "state_dict": state, "ema_state_dict": {"steps": np.array(5), **other}}
+    assert convert_weights(checkpoint, described(name)).weights["head.conv.bias"].flat[0] < 1000
+    taken = convert_weights(checkpoint, described(name), entry="ema_state_dict")
+    assert taken.weights["head.conv.bias"].flat[0] >= 1000 and "steps" in taken.found.left_out
 
 
 def test_older_names_of_the_same_parts(described):

@@ -1,4 +1,4 @@
-"""``python -m paddleseg_ext.zoo convert``: the published file of a row, fetched or brought, becomes the row's weights."""
+"""``python -m paddleseg_ext.zoo convert``: the published file of a row, fetched or brought, becomes its weights."""
 
 import hashlib
 import json
@@ -59,9 +59,10 @@ def test_fetches_converts_and_says_what_to_expect(zoo, small, server, scenes):
     assert "mIoU 77.93 %" in out and "voc12aug val" in out and "--aug_eval" not in out
     digest = hashlib.sha256(small.read_bytes()).hexdigest()
     assert digest in out
-    assert len(paddle.load(str(folder / "model.pdparams"))) == json.loads(
-        (folder / "model.pdparams.json").read_text()
-    )["tensors"]
+    assert (
+        len(paddle.load(str(folder / "model.pdparams")))
+        == json.loads((folder / "model.pdparams.json").read_text())["tensors"]
+    )
     record = json.loads((folder / "model.pdparams.json").read_text())
     assert (record["sha256"], record["row"]) == (digest, ROW)
     assert record["config"] == f"configs/pspnet/{ROW}.yml"
