@@ -51,9 +51,9 @@ python val.py --config {config} \\
     --model_path output/{model_lower}/best_model/model.pdparams
 {multi_scale}```
 
-Backbones v1c start from ImageNet weights that OpenMMLab publishes for PyTorch. `train.py` fetches and converts them once;
-where there is no network it says what to fetch by hand and where to put it. `--opts model.backbone.pretrained=null`
-starts from random weights instead.
+Backbones v1c start from ImageNet weights that OpenMMLab publishes for PyTorch. `train.py` fetches and converts them
+once; where there is no network it says what to fetch by hand and where to put it. `--opts
+model.backbone.pretrained=null` starts from random weights instead.
 
 The published checkpoints are PyTorch files{but}.
 One command fetches that of a row, converts it, and prints the `val.py` line and the figure to expect;
