@@ -2,8 +2,8 @@
 
 Batch normalisation divides by the biased variance of the batch, the mean square over its n values, everywhere. What
 joins the running variance, which evaluation divides by, is that same figure in Paddle, but the unbiased one,
-n / (n - 1) times as large, in torch. With PSPNet's map of a single bin, n is the number of images in the batch: a factor
-of 2 on a card with two of them.
+n / (n - 1) times as large, in torch. With PSPNet's map of a single bin, n is the number of images in the batch: a
+factor of 2 on a card with two of them.
 """
 
 import contextlib
