@@ -25,7 +25,7 @@ def open_checkpoint(path: Union[str, Path]) -> Any:
             if any(name.endswith("data.pkl") for name in members):
                 return torch_file.read_zip(members)
             if any(name.endswith(paddle_file.SUFFIX) for name in members):
-                return paddle_file.read_archive(path, data)
+                return paddle_file.read_zip(members)
             first = shown(next(iter(members), "nothing"), 40)
             raise Refused(f"is a zip archive that holds {first} and no weights; name a checkpoint")
         if content.is_legacy_torch(data):
@@ -33,7 +33,7 @@ def open_checkpoint(path: Union[str, Path]) -> Any:
         if content.is_safetensors(data):
             return safetensors_file.read_map(data)
         if content.is_pickle(data):
-            return paddle_file.read_pickle(path, data)
+            return paddle_file.read_pickle(data)
         if content.is_gzip(data) or content.is_tar(data):
-            return paddle_file.read_archive(path, data)
+            return paddle_file.read_tar(path, data)
         raise Refused(f"is {content.describe(data)}")

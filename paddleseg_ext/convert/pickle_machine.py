@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import Any, Callable, Union
 
-from paddleseg_ext.convert.refusal import Refused
+import numpy as np
+
+from paddleseg_ext.convert.refusal import Refused, shown
 
 # A ResNet-101 PSANet with its optimizer takes about 60 thousand opcodes.
 MOST_OPCODES = 2_000_000
-MOST_COPIED = 1 << 26  # bytes
+MOST_COPIED = 1 << 26  # bytes, besides twice those of the file
 MOST_NESTING = 100
 MOST_ITEMS = 10_000_000
 LONGEST_LINE = 1 << 20
@@ -37,6 +39,9 @@ class Placeholder:
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
+
+    def set_state(self, state: Any) -> None:
+        """Take what a pickle gives an object after it is made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +62,26 @@ class Global:
 def placeholder(name: str) -> Global:
     """A global whose objects are forgotten."""
     return Global(name, lambda *_: Placeholder(name), copies=False)
+
+
+def unknown_global(name: str) -> Refused:
+    """The refusal of a file that asks for ``name``."""
+    return Refused(
+        f"asks for {shown(name)}, which a checkpoint of weights has no need of; nothing was run, use a file from a "
+        "source you trust or save the model's state_dict() alone"
+    )
+
+
+def build_dict(pairs: Any = ()) -> dict:
+    """What ``dict`` and ``OrderedDict`` give."""
+    return fill({}, pairs.items() if type(pairs) is dict else pairs)
+
+
+def build_tuple(items: Any = ()) -> tuple:
+    """What ``tuple`` gives."""
+    if type(items) not in (list, tuple):
+        raise TypeError(f"a tuple of {type(items).__name__}")
+    return tuple(items)
 
 
 def fill(mapping: dict, pairs: Iterable) -> dict:
@@ -113,7 +138,7 @@ class Machine:
         self._stack: list = []
         self._below_marks: list = []
         self._memo: dict = {}
-        self._copies_left = MOST_COPIED
+        self._copies_left = MOST_COPIED + 2 * len(self._data)
         data, size = self._data, len(self._data)
         for _ in range(MOST_OPCODES):
             if self._at >= size:
@@ -188,9 +213,6 @@ class Machine:
         self._stack[-count:] = [items]
 
     def _remember(self, key: int) -> None:
-        # Python's own machine, which reads Paddle's files after this one, makes a list of as many entries.
-        if not 0 <= key <= MOST_OPCODES:
-            raise ValueError(f"entry {key} of the memo")
         self._memo[key] = self._stack[-1]
 
     def _recall(self, key: int) -> None:
@@ -266,7 +288,7 @@ class Machine:
 
     def _new_with_keywords(self) -> None:
         keywords, arguments, function = self._stack.pop(), self._stack.pop(), self._stack.pop()
-        if keywords != {}:
+        if type(keywords) is not dict or keywords:
             raise TypeError("keywords are given to a builder")
         self._call(function, arguments)
 
@@ -279,11 +301,12 @@ class Machine:
         self._call(function, tuple(arguments))
 
     def _build(self) -> None:
-        # The state of an object. Data has none (the attributes of an OrderedDict, such as _metadata of a state_dict,
-        # say nothing about its weights), and a placeholder forgets it.
-        self._stack.pop()
-        if isinstance(self._stack[-1], Global):
-            raise TypeError("the state of a class is changed")
+        # The attributes of an OrderedDict, such as the _metadata of a state_dict, say nothing about its weights.
+        state, target = self._stack.pop(), self._stack[-1]
+        if isinstance(target, Placeholder):
+            target.set_state(state)
+        elif type(target) is not dict and not isinstance(target, np.ndarray):
+            raise TypeError(f"a state is given to {type(target).__name__}")
 
     def _refuse_opcode(self) -> None:
         name = _REFUSED_OPCODES[self._data[self._at - 1]]

@@ -15,8 +15,11 @@ class Refused(Exception):
 
 
 def shown(text: object, limit: int = 120) -> str:
-    """``text`` from a file nobody vouches for, fit for one line of a message."""
-    text = str(text)
+    """``text`` from a file nobody vouches for, fit for one line of a message.
+
+    Of anything but text, integers and errors just the type is told: what a file nests can take for ever to write out.
+    """
+    text = str(text) if isinstance(text, (str, int, Exception)) else f"a {type(text).__name__}"
     if not text.isprintable():
         text = ascii(text)
     return text if len(text) <= limit else text[:limit] + "..."

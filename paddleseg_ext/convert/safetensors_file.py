@@ -7,7 +7,7 @@ from typing import Any, Union
 
 from paddleseg_ext.convert.content import map_file
 from paddleseg_ext.convert.refusal import Refused, naming, shown
-from paddleseg_ext.convert.storage import KINDS, Storage, item_size
+from paddleseg_ext.convert.storage import KINDS, Storage
 
 LARGEST_HEADER = 25 << 20  # that of a ResNet-101 PSANet takes 100 KB
 _KINDS = {
@@ -74,15 +74,9 @@ def _tensor(name: str, entry: dict, whole: memoryview) -> tuple:
     numbers = (*shape, first, last)
     if not all(type(number) is int and 0 <= number < 1 << 48 for number in numbers) or len(shape) > 32:
         raise Refused(f"describes {shown(name)} by something other than sizes; it is damaged, use another copy")
-    strides, count = [], 1
-    for extent in reversed(shape):
-        strides.append(count)
-        count *= extent
-    if not first <= last <= len(whole) or count * item_size(kind) != last - first:
-        raise Refused(f"holds {shown(name)} in a place that does not fit its shape; fetch or copy it again")
-    # Of no elements at all the strides mean nothing, but they have to be sizes.
-    steps = strides[::-1] if count else [0] * len(shape)
-    return first, last, Storage(whole[first:last]).view(kind, 0, shape, steps)
+    if not first <= last <= len(whole):
+        raise Refused(f"holds {shown(name)} behind its end; fetch or copy it again")
+    return first, last, Storage(whole[first:last]).array(kind, shape)
 
 
 def _without_repetition(pairs: list) -> dict:

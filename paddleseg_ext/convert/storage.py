@@ -82,6 +82,24 @@ class Storage:
             np.ndarray(tuple(shape), numbers.dtype, numbers, offset * width, tuple(step * width for step in strides))
         )
 
+    def array(self, kind: str, shape: Sequence, first_axis_fastest: bool = False) -> np.ndarray:
+        """The whole storage as a read-only array of ``shape``, its last axis (or its first) without steps.
+
+        Raises:
+            Refused: ``shape`` has another size.
+        """
+        strides, count = [], 1
+        for size in shape if first_axis_fastest else reversed(shape):
+            strides.append(count)
+            count *= size
+        if count * item_size(kind) != self.size:
+            raise Refused(
+                f"holds an array of {count} elements in {self.size} bytes; it is damaged or cut short, use another copy"
+            )
+        if count == 0:
+            strides = [0] * len(shape)
+        return self.view(kind, 0, shape, strides if first_axis_fastest else strides[::-1])
+
     def _numbers(self, kind: str) -> np.ndarray:
         """All of the storage as one axis; a copy only if numpy or the machine has another representation."""
         if kind not in self._native:

@@ -12,7 +12,16 @@ import numpy as np
 
 from paddleseg_ext.convert.content import is_legacy_torch, is_zip, map_file
 from paddleseg_ext.convert.mapped_zip import MappedZip
-from paddleseg_ext.convert.pickle_machine import Global, Machine, Placeholder, fill, placeholder, plain_key
+from paddleseg_ext.convert.pickle_machine import (
+    Global,
+    Machine,
+    Placeholder,
+    build_dict,
+    build_tuple,
+    placeholder,
+    plain_key,
+    unknown_global,
+)
 from paddleseg_ext.convert.refusal import Refused, naming, shown
 from paddleseg_ext.convert.storage import KINDS, Storage, item_size
 
@@ -117,7 +126,7 @@ def read_legacy(data: mmap) -> Any:
     machine = Machine(data, _resolve, load)
     magic, at = machine.run()
     protocol, at = machine.run(at)
-    if magic != LEGACY_MAGIC or protocol != LEGACY_PROTOCOL:
+    if type(magic) is not int or magic != LEGACY_MAGIC or type(protocol) is not int or protocol != LEGACY_PROTOCOL:
         raise Refused(f"is not of the format of torch.save that is known (protocol {shown(protocol)})")
     _, at = machine.run(at)
     start = at
@@ -139,7 +148,7 @@ def read_legacy(data: mmap) -> Any:
 def _storage_named_by(persistent_id: Any) -> tuple:
     """(kind, key, number of elements, first element) of what torch.save writes instead of a storage."""
     what, storage_type, key, _, numel, *view = persistent_id
-    if what != "storage" or type(key) is not str or type(numel) is not int or not 0 <= numel < 1 << 48:
+    if (type(what), type(key), type(numel)) != (str, str, int) or what != "storage" or not 0 <= numel < 1 << 48:
         raise Refused("describes a storage as torch.save does not; it is damaged, use another copy")
     if not isinstance(storage_type, Global) or storage_type.name not in _STORAGE_KINDS:
         raise TypeError("a storage without its type")
@@ -162,20 +171,23 @@ def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any) -> np.nda
 def _rebuild_tensor_v2(
     storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any, metadata: Any = None
 ) -> np.ndarray:
-    if metadata:
-        raise Refused("holds a conjugated or negated view of a tensor; save it with .resolve_conj().resolve_neg()")
+    _refuse_lazy_views(metadata)
     return _tensors(storage).view(offset, size, stride)
 
 
 def _rebuild_tensor_v3(
     storage: Any, offset: Any, size: Any, stride: Any, requires_grad: Any, hooks: Any, dtype: Any, metadata: Any = None
 ) -> np.ndarray:
-    if metadata:
-        raise Refused("holds a conjugated or negated view of a tensor; save it with .resolve_conj().resolve_neg()")
+    _refuse_lazy_views(metadata)
     name = dtype.name if isinstance(dtype, Global) else ""
     if name not in _DTYPE_KINDS:
         raise TypeError("a tensor without its dtype")
     return _tensors(storage).view(offset, size, stride, _DTYPE_KINDS[name])
+
+
+def _refuse_lazy_views(metadata: Any) -> None:
+    if metadata is not None and (type(metadata) is not dict or metadata):
+        raise Refused("holds a conjugated or negated view of a tensor; save it with .resolve_conj().resolve_neg()")
 
 
 def _tensors(storage: Any) -> _Tensors:
@@ -208,31 +220,24 @@ def _device(kind: Any, *index: Any) -> str:
     return ":".join(str(part) for part in (kind, *index) if type(part) in (str, int))
 
 
-def _dict(pairs: Any = ()) -> dict:
-    return fill({}, pairs.items() if type(pairs) is dict else pairs)
+def _list(items: Any = ()) -> list:
+    return list(build_tuple(items))
 
 
-def _collection(kind: type) -> Any:
-    def build(items: Any = ()) -> Any:
-        if type(items) not in (list, tuple, set, frozenset):
-            raise TypeError(f"a {kind.__name__} of {type(items).__name__}")
-        return kind(map(plain_key, items)) if kind in (set, frozenset) else kind(items)
+def _set(items: Any = ()) -> set:
+    return set(map(plain_key, build_tuple(items)))
 
-    return build
+
+def _frozenset(items: Any = ()) -> frozenset:
+    return frozenset(_set(items))
 
 
 def _statistic_of_history(owner: Any, name: Any) -> Placeholder:
     # mmengine's HistoryBuffer pickles getattr(HistoryBuffer, "mean"), and nothing else may be taken from anything.
-    if isinstance(owner, Global) and owner.name == _HISTORY and name in ("min", "max", "current", "mean"):
+    history = isinstance(owner, Global) and owner.name == _HISTORY
+    if history and type(name) is str and name in ("min", "max", "current", "mean"):
         return Placeholder(f"{_HISTORY}.{name}")
-    raise Refused(_asks_for(f"builtins.getattr({shown(getattr(owner, 'name', type(owner).__name__))}, {shown(name)})"))
-
-
-def _asks_for(name: str) -> str:
-    return (
-        f"asks for {shown(name)}, which a checkpoint of weights has no need of; nothing was run, use a file from a "
-        "source you trust or save the model's state_dict() alone"
-    )
+    raise unknown_global(f"builtins.getattr({getattr(owner, 'name', type(owner).__name__)}, {shown(name)})")
 
 
 _HISTORY = "mmengine.logging.history_buffer.HistoryBuffer"
@@ -246,12 +251,12 @@ _BUILDERS = {
     "torch.nn.parameter.Parameter": _rebuild_parameter,
     "torch.Size": _size,
     "torch.device": _device,
-    "collections.OrderedDict": _dict,
-    "builtins.dict": _dict,
-    "builtins.list": _collection(list),
-    "builtins.tuple": _collection(tuple),
-    "builtins.set": _collection(set),
-    "builtins.frozenset": _collection(frozenset),
+    "collections.OrderedDict": build_dict,
+    "builtins.dict": build_dict,
+    "builtins.list": _list,
+    "builtins.tuple": build_tuple,
+    "builtins.set": _set,
+    "builtins.frozenset": _frozenset,
     "builtins.getattr": _statistic_of_history,
 }
 # Harmless, and of no use for weights: what training tools keep beside them.
@@ -328,5 +333,5 @@ _GLOBALS = {
 def _resolve(module: str, name: str) -> Global:
     known = _GLOBALS.get(f"{_RENAMED.get(module, module)}.{name}")
     if known is None:
-        raise Refused(_asks_for(f"{module}.{name}"))
+        raise unknown_global(f"{module}.{name}")
     return known

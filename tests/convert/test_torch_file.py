@@ -286,6 +286,9 @@ def test_taking_attributes_is_refused(tmp_path):
     chain = python_call("builtins", "getattr", "text", "__class__")
     as_checkpoint(chain, tmp_path / "evil.pth", "zip")
     assert "builtins.getattr(str, __class__)" in refusal(tmp_path / "evil.pth")
+    laughing = b"\x80\x02cbuiltins\ngetattr\nN)" + b"2\x86" * 60 + b"\x86R."
+    as_checkpoint(laughing, tmp_path / "evil.pth", "zip")
+    assert "getattr(NoneType, a tuple)" in refusal(tmp_path / "evil.pth")
     history = b"cmmengine.logging.history_buffer\nHistoryBuffer\n"
     as_checkpoint(
         b"\x80\x02cbuiltins\ngetattr\n" + history + text("__init__") + b"\x86R.", tmp_path / "evil.pth", "zip"
@@ -341,7 +344,6 @@ ABUSES = {
     "BINBYTES8 of all memory": b"\x8e" + b"\xff" * 8 + b".",
     "BINUNICODE8 of all memory": b"\x8d" + b"\xff" * 7 + b"\x7f.",
     "BINSTRING of less than nothing": b"T\xff\xff\xff\xff.",
-    "memo of 4 billion": b"Nr\xff\xff\xff\xff.",
     "memo of nothing": b"h\x05.",
     "half a surrogate": text("a")[:1] + b"\x03\0\0\0\xed\xa0\x80.",
     "endless line": b"V" + b"a" * (2 << 20),
@@ -366,6 +368,11 @@ ABUSES = {
 def test_a_pickle_that_would_exhaust_the_reader(tmp_path, kind, abuse):
     as_checkpoint(ABUSES[abuse], tmp_path / "evil.pth", kind)
     refusal(tmp_path / "evil.pth")
+
+
+def test_a_memo_of_4_billion_entries_costs_one(tmp_path):
+    as_checkpoint(b"Nr\xff\xff\xff\xff.", tmp_path / "odd.pth", "zip")
+    assert read(tmp_path / "odd.pth") is None
 
 
 @pytest.mark.parametrize(
