@@ -53,7 +53,7 @@ def write(path: Union[str, Path], line: str) -> None:
     before, header, after = text.partition(HEADER)
     if not header:
         raise UserError(f"{path} has no table of comparisons to add to; name a new file with --report.")
-    rows, rest = re.fullmatch(r"((?:\|.*\n)*)(.*)", after, re.DOTALL).groups()
+    rows, rest = re.fullmatch(r"((?:\|[^\n]*\n)*)(.*)", after, re.DOTALL).groups()
     kept = [each for each in rows.splitlines(keepends=True) if _key(each) != _key(line)]
     table = "".join(sorted([*kept, line], key=_key))
     with write_whole(path) as temporary:

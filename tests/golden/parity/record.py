@@ -3,9 +3,9 @@
     PADDLESEG_EXT_PEERS_PYTHON=... python -m tests.golden.parity.record [DIR]
 
 writes ``PEER_MODEL_DEPTH_osSTRIDE.npz``, here unless DIR says otherwise: the eval logits, and up to depth 50 the
-training loss, the gradient norms and the norms of the running statistics after that batch, and at depth 18 the losses of
-a few steps of SGD, all computed by the peer in float64. Weights and images are drawn from the seed; the networks have
-a quarter of the published width, which leaves every connection as it is.
+training loss, the gradient norms and the norms of the running statistics after that batch, and at depth 18 the losses
+of a few steps of SGD, all computed by the peer in float64. Weights and images are drawn from the seed; the networks
+have a quarter of the published width, which leaves every connection as it is.
 """
 
 import itertools
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from paddleseg_ext.engine import cli
 from paddleseg_ext.parity.our_side import MODELS, STEPS, default_settings
 from paddleseg_ext.parity.peer_process import PEER_SIDE, PeerProcess, find_python
 from paddleseg_ext.parity.peer_side.draw import draw_batch
@@ -47,7 +48,9 @@ def cases():
 
 def batch_checksums(settings):
     """CRC-32 of the images and labels of the two batches."""
-    arrays = [draw_batch(settings["seed"], settings[each], settings["size"], settings["num_classes"]) for each in BATCHES]
+    arrays = [
+        draw_batch(settings["seed"], settings[each], settings["size"], settings["num_classes"]) for each in BATCHES
+    ]
     return [zlib.crc32(array.tobytes()) for batch in arrays for array in batch]
 
 
@@ -67,7 +70,9 @@ def summary(answer, dtype):
     return kept
 
 
-def main(folder):
+def main(arguments):
+    """Record every case into the folder that the command line names."""
+    folder = Path(arguments[0]) if arguments else FOLDER
     with PeerProcess(find_python(), PEER_SIDE / "protocol.py") as peer:
         for name, settings in cases().items():
             answer = peer(settings)
@@ -78,4 +83,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if sys.argv[1:] else FOLDER)
+    sys.exit(cli.run(main))
