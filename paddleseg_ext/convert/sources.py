@@ -128,7 +128,7 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, source: Optional[
 
     Args:
         checkpoint: A mapping of names to arrays, or one that holds such a mapping.
-        entry: Which entry to take; None finds it.
+        entry: Which entry to take, whatever else there is; None finds it.
         source: Whose checkpoint it is; None finds it.
 
     Raises:
@@ -146,8 +146,11 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, source: Optional[
             raise Refused(f"has no entry {found} that holds weights; entries that could: {there}")
         held = checkpoint[found]
         for key in checkpoint:
-            if key != found and key not in (*LEFT_OUT_ENTRIES, *ENTRIES):
-                raise Refused(f"holds an entry {shown(key)} that no training script known here writes; take it out")
+            if entry is None and key != found and key not in (*LEFT_OUT_ENTRIES, *ENTRIES):
+                raise Refused(
+                    f"holds an entry {shown(key)} that no training script known here writes; if the weights in its "
+                    f"entry {found} are all that matters, say --entry {found}"
+                )
         left_out += [str(key) for key in checkpoint if key != found]
     tensors = {}
     for key, value in held.items():

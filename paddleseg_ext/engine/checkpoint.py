@@ -42,6 +42,15 @@ def read_weights(path: Union[str, Path]) -> dict:
     return weights
 
 
+def refuse_pytorch(path: Union[str, Path]) -> None:
+    """Raise ``UserError`` that names the converter for what is by its name no file of Paddle's."""
+    if Path(path).suffix in (".pth", ".pt", ".ckpt", ".safetensors"):
+        raise UserError(
+            f"{path} is a checkpoint of PyTorch by its name; convert it first: python -m paddleseg_ext.convert {path} "
+            "--config FILE.yml --output FILE.pdparams"
+        )
+
+
 def load_weights(model: paddle.nn.Layer, path: Union[str, Path]) -> None:
     """Load all weights of ``model`` from a ``.pdparams`` file or the folder that holds ``model.pdparams``.
 
@@ -51,6 +60,7 @@ def load_weights(model: paddle.nn.Layer, path: Union[str, Path]) -> None:
     Raises:
         UserError: Missing or truncated file, or weights of another model, with counts and names.
     """
+    refuse_pytorch(path)
     weights = read_weights(path)
     wanted = model.state_dict()
     missing = [name for name in wanted if name not in weights]

@@ -17,7 +17,7 @@ import filelock
 import paddle
 from paddleseg.utils import logger, seg_env
 
-from paddleseg_ext.engine.checkpoint import read_weights
+from paddleseg_ext.engine.checkpoint import read_weights, refuse_pytorch
 from paddleseg_ext.engine.download import DownloadFailed, download, name_of
 from paddleseg_ext.errors import UserError
 
@@ -48,6 +48,7 @@ def locate(source: str, key: str) -> Path:
         path = Path(source)
         if not path.is_file():
             raise UserError(f"{key}: the file {path} does not exist; correct the path, or use --opts {key}=null.")
+        refuse_pytorch(path)
         return path
     if is_from_zoo(source):
         return _locate_in_zoo(source[len(_ZOO) :], key)

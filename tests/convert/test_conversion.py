@@ -229,7 +229,9 @@ def test_entries(described):
     assert convert_weights(checkpoint, described(PSANET)).found.entry == "model"
     narrow = described("ssseg_psanet_18_os8")
     assert convert_weights(checkpoint, narrow, entry="model_ema").weights["head.conv.bias"].flat[0] >= 1000
-    message = refusal(checkpoint, narrow, entry="ema")
+    assert "say --entry model" in refusal({**checkpoint, "notes": 3}, described(PSANET))
+    assert "notes" in convert_weights({**checkpoint, "notes": 3}, described(PSANET), entry="model").found.left_out
+    message = refusal(checkpoint, described("ssseg_psanet_18_os8"), entry="ema")
     assert "has no entry ema that holds weights; entries that could: optimizer, model, model_ema" in message
 
 

@@ -12,6 +12,7 @@ import yaml
 from paddleseg_ext.backbones import ResNet18_v1c
 from paddleseg_ext.engine import pretrained
 from paddleseg_ext.engine.build import Builder
+from paddleseg_ext.engine.checkpoint import load_weights
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
 from tests.convert.torch_writer import save_zip, tensor
@@ -125,6 +126,17 @@ def zoo_config(scenes, **backbone):
     config["model"]["backbone"] = {"type": "ResNet18_v1c", "pretrained": f"zoo://{NAME}", **backbone}
     (scenes / "zoo.yml").write_text(yaml.safe_dump(config))
     return load_config(scenes / "zoo.yml")
+
+
+def test_a_file_of_pytorch_is_sent_to_the_converter(tmp_path):
+    path = tmp_path / "resnet50_v1c-2cccc1ad.pth"
+    path.write_bytes(b"PK")
+    for load in (
+        lambda: pretrained.locate(str(path), "model.backbone.pretrained"),
+        lambda: load_weights(paddle.nn.Linear(2, 2), path),
+    ):
+        with pytest.raises(UserError, match=rf"convert it first: python -m paddleseg_ext\.convert {path} --config"):
+            load()
 
 
 def test_zoo_fetches_converts_and_keeps(published, server, home, scenes):
