@@ -4,6 +4,7 @@ import io
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from mmap import mmap
 from pathlib import Path
 from typing import Union
@@ -89,7 +90,7 @@ class MappedZip:
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._members)
 
     def __getitem__(self, name: str) -> memoryview:

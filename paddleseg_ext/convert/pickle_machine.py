@@ -213,6 +213,9 @@ class Machine:
         self._stack[-count:] = [items]
 
     def _remember(self, key: int) -> None:
+        # Binary opcodes reach no further, and the hashes of larger numbers can be made to collide.
+        if not 0 <= key < 1 << 32:
+            raise ValueError("an entry of the memo that cannot be")
         self._memo[key] = self._stack[-1]
 
     def _recall(self, key: int) -> None:

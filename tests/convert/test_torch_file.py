@@ -344,6 +344,9 @@ ABUSES = {
     "BINBYTES8 of all memory": b"\x8e" + b"\xff" * 8 + b".",
     "BINUNICODE8 of all memory": b"\x8d" + b"\xff" * 7 + b"\x7f.",
     "BINSTRING of less than nothing": b"T\xff\xff\xff\xff.",
+    "memo of numbers that collide": b"N"
+    + b"".join(b"p%d\n" % (index * ((1 << 61) - 1)) for index in range(1, 30_000))
+    + b".",
     "memo of nothing": b"h\x05.",
     "half a surrogate": text("a")[:1] + b"\x03\0\0\0\xed\xa0\x80.",
     "endless line": b"V" + b"a" * (2 << 20),
