@@ -67,7 +67,8 @@ def convert_weights(
     Args:
         checkpoint: A file, or what one holds: arrays by name, possibly below an entry such as ``state_dict``.
         config: The YAML file that describes the model; of a file of ImageNet weights its backbone is filled.
-        model: Instead of ``config``, the model or backbone itself. It is not changed.
+        model: Instead of ``config``, the model or backbone itself. It is not changed; that its layout is that of
+            ``source`` is then the caller's business.
         source: Whose checkpoint it is, a key of ``sources.TITLES``; None finds it.
         entry: Which entry of the checkpoint holds the weights; None finds it.
         opts: ``key=value`` strings that overrule the YAML.
@@ -112,52 +113,46 @@ def _named(found: Weights, name: str) -> dict:
 
 
 def _configured(config: Config, found: Weights, shapes: Mapping, held: Mapping, name: str) -> Target:
-    """The target of ``config``, whose settings are those that ``shapes`` and notes of the checkpoint tell."""
+    """The target of ``config``, once its settings are those that ``shapes`` and notes of the checkpoint tell."""
     backbone = found.model == "backbone"
     kind = config.dic["model"]["type"]
     if not backbone and MODELS.get(kind, kind) != found.model:
         raise UserError(
             f"{name} holds {found.title}, but model.type in {config.path} is {kind}; give the YAML of such a model."
         )
-    fixed, noted = fixed_settings(found.source, found.model), noted_settings(held, found.source)
     target = target_of_config(config, backbone)
-    declared = dict(target.settings)
-    if fixed.get("model.layout") not in (None, declared.get("model.layout")):
+    written = target.settings
+    fixed, noted = fixed_settings(found.source, found.model), noted_settings(held, found.source)
+    if fixed.get("model.layout") != written.get("model.layout"):
         # Else all that follows from the layout would be told of too.
         target = target_of_config(config, layout=fixed["model.layout"])
-    wanted = settings_of(shapes, found.model)
-    mask = noted.pop("model.mask_size", None)
-    if mask is not None and np.prod(mask) == shapes.get("psa.attention.1.weight", (0,))[0]:
-        wanted["model.mask_size"] = mask
-    wanted = {**wanted, **fixed, **noted}
-    declared = {**settings_of(target.shapes, found.model), **declared}
-    if "model.mask_size" in wanted and config.dic["model"].get("mask_size") is not None:
-        sides = config.dic["model"]["mask_size"]
-        declared["model.mask_size"] = [sides, sides] if isinstance(sides, int) else list(sides)
-        if mask is None and np.prod(declared["model.mask_size"]) == shapes["psa.attention.1.weight"][0]:
-            wanted["model.mask_size"] = declared["model.mask_size"]
+    masks = [sides for sides in (noted.pop("model.mask_size", None), written.get("model.mask_size")) if sides]
+    wanted = {**settings_of(shapes, found.model, masks), **fixed, **noted}
+    declared = {**settings_of(target.shapes, found.model), **written}
     # What a part has that the YAML's model lacks altogether follows from the setting that leaves it out.
     differing = {key: value for key, value in wanted.items() if key in declared and declared[key] != value}
     if differing:
-        width = max(len(f"{key}: {_yaml(value)}") for key, value in differing.items())
-        lines = [
-            f"  {f'{key}: {_yaml(value)}':{width}}  (now {_yaml(declared[key])}{_REMARKS.get(key, '')})"
-            for key, value in differing.items()
-        ]
         hint = ""
         if found.paddle_names and "model.layout" in differing:
-            hint = "; a file that this project's train.py wrote needs no conversion"
+            hint = " (a file that this project's train.py wrote needs no conversion)"
         raise UserError(
             f"{name} holds {found.title} with other settings than {config.path}, so nothing was converted{hint}; "
-            "the YAML should say\n" + "\n".join(lines)
+            f"the YAML should say\n{_advice(differing, declared)}"
         )
     return target
 
 
+def _advice(differing: Mapping, declared: Mapping) -> str:
+    """A line of YAML for each setting, and what there is now."""
+    lines = {key: f"{key}: {_yaml(value)}" for key, value in differing.items()}
+    width = max(map(len, lines.values()))
+    return "\n".join(
+        f"  {line:{width}}  (now {_yaml(declared[key])}{_REMARKS.get(key, '')})" for key, line in lines.items()
+    )
+
+
 def _yaml(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "nothing" if value is None else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _require_all(name: str, found: Weights, target: Target, ours: Mapping, shapes: Mapping) -> None:

@@ -6,7 +6,7 @@ Neither stride nor dilation leaves a trace in the weights, but two implementatio
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 # Blocks of the third stage -> depth.
@@ -19,12 +19,13 @@ _HEADS = {
 }
 
 
-def settings_of(shapes: Mapping, model: str) -> dict:
+def settings_of(shapes: Mapping, model: str, masks: Sequence = ()) -> dict:
     """Settings, by their YAML keys, that tensors of such shapes go with.
 
     Args:
         shapes: Shape by our name, of a whole model or of a backbone alone. What cannot be read off is left out.
         model: 'pspnet', 'psanet', 'isanet' or 'backbone'.
+        masks: Sides of PSANet's mask to choose from, best first: its weights only tell how many cells it has.
     """
     if model == "backbone":
         return _backbone(shapes, "")
@@ -38,6 +39,8 @@ def settings_of(shapes: Mapping, model: str) -> dict:
     if auxiliary + convolution in shapes:
         found["model.aux_channels"] = shapes[auxiliary + convolution][0]
     found.update({"psanet": _psanet, "pspnet": _pspnet, "isanet": _isanet}[model](shapes))
+    if "psa.attention.1.weight" in shapes:
+        found["model.mask_size"] = _mask_sides(shapes["psa.attention.1.weight"][0], masks)
     return found
 
 
@@ -45,8 +48,6 @@ def _psanet(shapes: Mapping) -> dict:
     found = {"model.use_psa": _has(shapes, "psa.")}
     if found["model.use_psa"]:
         found["model.psa_type"] = "bi-direction" if _has(shapes, "psa.reduce_p.") else "collect or distribute"
-    if "psa.attention.1.weight" in shapes:
-        found["model.mask_size"] = _mask_sides(shapes["psa.attention.1.weight"][0])
     return found
 
 
@@ -54,8 +55,11 @@ def _has(shapes: Mapping, prefix: str) -> bool:
     return any(name.startswith(prefix) for name in shapes)
 
 
-def _mask_sides(cells: int) -> object:
-    """Both sides of a square mask of so many cells; else what they have to come to."""
+def _mask_sides(cells: int, masks: Sequence) -> object:
+    """The sides of a mask of so many cells: one of ``masks``, or a square; else what they have to come to."""
+    for sides in masks:
+        if math.prod(sides) == cells:
+            return list(sides)
     side = math.isqrt(cells)
     return [side, side] if side * side == cells else f"two sides whose product is {cells}"
 

@@ -55,6 +55,9 @@ def target_of_config(config: Config, backbone: bool = False, layout: Optional[st
         default = inspect.signature(manager.MODELS[kind]).parameters["layout"].default
         settings["model.layout"] = written.get("layout", default)
         settings["model.align_corners"] = written.get("align_corners", False)
+        if "mask_size" in written:
+            sides = written["mask_size"]
+            settings["model.mask_size"] = [sides, sides] if isinstance(sides, int) else list(sides)
     for name, value in _BACKBONE_DEFAULTS.items():
         settings[f"model.backbone.{name}"] = written["backbone"].get(name, value)
     if layout is not None:

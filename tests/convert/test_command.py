@@ -89,6 +89,18 @@ def test_dry_run_prints_every_name_and_writes_nothing(narrow, convert, scenes):
     assert {line[0] for line in lines if line} >= set(state) and "nothing was written" in out
 
 
+def test_weights_that_paddle_saved(convert, scenes):
+    config = describe(scenes, layout="paddleseg")
+    state = Builder(load_config(config)).build("model").state_dict()
+    paddle.save(state, str(scenes / "theirs.pdparams"))
+    code, out, _ = convert(scenes / "theirs.pdparams", "--config", config, "--output", scenes / "w.pdparams")
+    assert code == 0 and "PaddleSeg's PSPNet" in out
+    for name, value in paddle.load(str(scenes / "w.pdparams")).items():
+        np.testing.assert_array_equal(np.asarray(value), state[name].numpy())
+    code, _, err = convert(scenes / "theirs.pdparams", "--config", describe(scenes), "--dry-run")
+    assert code == 1 and "model.layout: paddleseg  (now ssseg)" in err
+
+
 def test_opts_overrule_the_yaml(narrow, convert, scenes):
     other = describe(scenes, aux_channels=32)
     words = (narrow[2], "--config", other, "--output", scenes / "w.pdparams")
