@@ -6,7 +6,6 @@ n / (n - 1) times as large, in torch. With PSPNet's map of a single bin, n is th
 factor of 2 on a card with two of them.
 """
 
-import contextlib
 import math
 from typing import Optional, Union
 
@@ -39,11 +38,11 @@ class _Hooks:
     """
 
     def __init__(self):
-        self.kept = None
+        self.n = self.kept = None
 
     @paddle.jit.not_to_static
     def before(self, layer: nn.Layer, inputs: tuple) -> None:
-        n = _values_per_channel(layer, inputs[0])
+        self.n = n = _values_per_channel(layer, inputs[0])
         if n is None:
             return
         shrunk = _scaled(layer._variance, (n - 1) / n)
@@ -55,19 +54,21 @@ class _Hooks:
 
     @paddle.jit.not_to_static
     def after(self, layer: nn.Layer, inputs: tuple, output: paddle.Tensor) -> None:
-        n = _values_per_channel(layer, inputs[0])
-        if n is None:
+        if self.n is None:
             return
-        stretched = _scaled(layer._variance, n / (n - 1))
+        stretched = _scaled(layer._variance, self.n / (self.n - 1))
         if paddle.in_dynamic_mode():
             self.kept, layer._parameters["_variance"] = None, self.kept
         paddle.assign(stretched, output=layer._variance)
 
 
 def _scaled(variance: paddle.Tensor, factor: Union[float, paddle.Tensor]) -> paddle.Tensor:
-    # Mixed precision of level O2 would multiply in half precision.
-    with paddle.amp.auto_cast(enable=False) if paddle.in_dynamic_mode() else contextlib.nullcontext():
-        return variance * factor
+    scaled = variance * factor
+    if scaled.dtype != variance.dtype:
+        # Mixed precision of level O2 multiplied in half precision. Asking first would cost more than all the rest.
+        with paddle.amp.auto_cast(enable=False):
+            scaled = variance * factor
+    return scaled
 
 
 def _values_per_channel(layer: nn.Layer, x: paddle.Tensor) -> Optional[Union[int, paddle.Tensor]]:
