@@ -220,6 +220,10 @@ def _device(kind: Any, *index: Any) -> str:
     return ":".join(str(part) for part in (kind, *index) if type(part) in (str, int))
 
 
+def _defaultdict(factory: Any = None, pairs: Any = ()) -> dict:
+    return build_dict(pairs)
+
+
 def _list(items: Any = ()) -> list:
     return list(build_tuple(items))
 
@@ -252,6 +256,7 @@ _BUILDERS = {
     "torch.Size": _size,
     "torch.device": _device,
     "collections.OrderedDict": build_dict,
+    "collections.defaultdict": _defaultdict,
     "builtins.dict": build_dict,
     "builtins.list": _list,
     "builtins.tuple": build_tuple,
@@ -267,7 +272,6 @@ _FORGOTTEN = (
     "addict.addict.Dict",
     "argparse.Namespace",
     "collections.Counter",
-    "collections.defaultdict",
     "collections.deque",
     "copyreg._reconstructor",
     "datetime.datetime",

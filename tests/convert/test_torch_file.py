@@ -155,12 +155,14 @@ def test_types_of_torch_become_data(save, tmp_path):
         tmp_path,
         {
             "state_dict": Call("collections", "OrderedDict", [["b", 1], ["a", 2]], state={"_metadata": {"": 1}}),
+            "state": Call("collections", "defaultdict", Name("builtins", "dict"), {"m": 3}),
             "size": Call("torch", "Size", [2, 3]),
             "device": Call("torch", "device", "cuda", 0),
             "dtype": Name("torch", "float16"),
         },
     )
     assert list(got["state_dict"].items()) == [("b", 1), ("a", 2)]
+    assert got["state"] == {"m": 3}
     assert (got["size"], got["device"], repr(got["dtype"])) == ((2, 3), "cuda:0", "<torch.float16>")
 
 
