@@ -20,8 +20,8 @@ from paddleseg_ext.engine.build import quietly
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
 
-# Of a table of names that do not fit, how many lines are shown.
-_ROWS = 12
+# Of what is missing, what is left over and what has another shape, how many names are shown.
+_ROWS = 6
 _REMARKS = {"model.num_classes": ", and the data sets must have as many"}
 
 
@@ -163,18 +163,23 @@ def _require_all(name: str, found: Weights, target: Target, ours: Mapping, shape
     if not (missing or over or unlike):
         return
     expected = {_their_name(n, found): n for n in missing}
+    # Only of what is shown, because looking for the nearest among hundreds takes its time.
     rows = [
         (f"  missing    {theirs} {list(target.shapes[n])}", _nearest(theirs, over, "in the file"))
-        for theirs, n in expected.items()
+        for theirs, n in list(expected.items())[:_ROWS]
     ]
-    rows += [(f"  left over  {shown(n)} {list(shapes[n])}", _nearest(n, list(expected), "wanted")) for n in over]
     rows += [
-        (f"  shape      {ours[n]} {list(shapes[ours[n]])}", f"wanted {list(target.shapes[n])} ({n})") for n in unlike
+        (f"  left over  {shown(n)} {list(shapes[n])}", _nearest(n, list(expected), "wanted")) for n in over[:_ROWS]
     ]
-    width = max(len(left) for left, _ in rows[:_ROWS])
-    lines = [f"{left:{width}}  {right}".rstrip() for left, right in rows[:_ROWS]]
-    if len(rows) > _ROWS:
-        lines.append(f"  and {len(rows) - _ROWS} more")
+    rows += [
+        (f"  shape      {ours[n]} {list(shapes[ours[n]])}", f"wanted {list(target.shapes[n])} ({n})")
+        for n in unlike[:_ROWS]
+    ]
+    width = max(len(left) for left, _ in rows)
+    lines = [f"{left:{width}}  {right}".rstrip() for left, right in rows]
+    more = len(missing) + len(over) + len(unlike) - len(rows)
+    if more:
+        lines.append(f"  and {more} more")
     fitting = len(target.shapes) - len(missing) - len(unlike)
     raise UserError(
         f"{name} holds {found.title}, of which {fitting} of the {len(target.shapes)} weights of {target.described_by} "

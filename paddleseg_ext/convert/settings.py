@@ -30,25 +30,32 @@ def settings_of(shapes: Mapping, model: str, masks: Sequence = ()) -> dict:
     if model == "backbone":
         return _backbone(shapes, "")
     classifier, auxiliary, convolution, width = _HEADS[model]
-    found = _backbone(shapes, "backbone.")
-    if classifier in shapes:
-        found["model.num_classes"] = shapes[classifier][0]
-        if width is not None:
-            found[f"model.{width}"] = shapes[classifier][1]
-    found["model.enable_auxiliary_loss"] = _has(shapes, auxiliary)
-    if auxiliary + convolution in shapes:
-        found["model.aux_channels"] = shapes[auxiliary + convolution][0]
-    found.update({"psanet": _psanet, "pspnet": _pspnet, "isanet": _isanet}[model](shapes))
-    if "psa.attention.1.weight" in shapes:
-        found["model.mask_size"] = _mask_sides(shapes["psa.attention.1.weight"][0], masks)
-    return found
+    found = {
+        **_backbone(shapes, "backbone."),
+        "model.num_classes": _axis(shapes, classifier, 0),
+        "model.enable_auxiliary_loss": _has(shapes, auxiliary),
+        "model.aux_channels": _axis(shapes, auxiliary + convolution, 0),
+        **{"psanet": _psanet, "pspnet": _pspnet, "isanet": _isanet}[model](shapes),
+    }
+    if width is not None:
+        found[f"model.{width}"] = _axis(shapes, classifier, 1)
+    cells = _axis(shapes, "psa.attention.1.weight", 0)
+    if cells is not None:
+        found["model.mask_size"] = _mask_sides(cells, masks)
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _psanet(shapes: Mapping) -> dict:
-    found = {"model.use_psa": _has(shapes, "psa.")}
-    if found["model.use_psa"]:
-        found["model.psa_type"] = "bi-direction" if _has(shapes, "psa.reduce_p.") else "collect or distribute"
-    return found
+    if not _has(shapes, "psa."):
+        return {"model.use_psa": False}
+    both = _has(shapes, "psa.reduce_p.")
+    return {"model.use_psa": True, "model.psa_type": "bi-direction" if both else "collect or distribute"}
+
+
+def _axis(shapes: Mapping, name: str, axis: int) -> Optional[int]:
+    """The length of an axis of a convolution's weight, if there is such a convolution."""
+    shape = shapes.get(name, ())
+    return shape[axis] if len(shape) == 4 else None
 
 
 def _has(shapes: Mapping, prefix: str) -> bool:
@@ -70,22 +77,24 @@ def _pspnet(shapes: Mapping) -> dict:
 
 
 def _isanet(shapes: Mapping) -> dict:
-    name = "head.global_relation.key_project.0._conv.weight"
-    return {"model.isa_channels": shapes[name][0]} if name in shapes else {}
+    return {"model.isa_channels": _axis(shapes, "head.global_relation.key_project.0._conv.weight", 0)}
 
 
 def _backbone(shapes: Mapping, prefix: str) -> dict:
     if f"{prefix}conv1_1._conv.weight" in shapes:
         return {"model.backbone.type": "ResNet*_vd of PaddleSeg"}
-    first, last = (shapes.get(f"{prefix}stem.{place}.weight") for place in (0, 6))
-    base = shapes.get(f"{prefix}layer1.0.bn1.weight")
+    stem = tuple(_axis(shapes, f"{prefix}stem.{place}.weight", 0) for place in (0, 6))
+    base = _axis(shapes, f"{prefix}layer1.0.conv1.weight", 0)
     blocks = {name.split(".")[-3] for name in shapes if re.fullmatch(rf"{prefix}layer3\.\d+\.conv1\.weight", name)}
-    if first is None or last is None or base is None or len(blocks) not in _DEPTHS:
+    if None in stem or base is None or len(blocks) not in _DEPTHS:
         return {}
-    base, stem = base[0], (first[0], last[0])
     family = {(base // 2, base): "v1c", (base, 2 * base): "deepstem"}.get(stem)
     kind = f"ResNet{_DEPTHS[len(blocks)]}_{family}" if family else f"a ResNet whose stem has {stem[0]}, {stem[1]}"
-    return {"model.backbone.type": kind, "model.backbone.base_channels": base, "model.backbone.in_channels": first[1]}
+    return {
+        "model.backbone.type": kind,
+        "model.backbone.base_channels": base,
+        "model.backbone.in_channels": _axis(shapes, f"{prefix}stem.0.weight", 1),
+    }
 
 
 def fixed_settings(source: str, model: str) -> dict:

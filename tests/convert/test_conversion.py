@@ -7,6 +7,7 @@ import pytest
 
 from paddleseg_ext.convert import convert_weights
 from paddleseg_ext.convert.names import our_name, peer_name
+from paddleseg_ext.convert.settings import settings_of
 from paddleseg_ext.convert.target import target_of_config
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
@@ -160,15 +161,12 @@ def test_a_misspelt_a_missing_and_a_misshapen_weight(described):
 
 
 def test_the_table_stays_short(described):
-    state = {key: value for key, value in state_dict(PSANET).items() if "layer2" not in key}
-    message = refusal(state, described(PSANET))
-    assert len(message.splitlines()) == 14 and message.splitlines()[-1] == "  and 95 more".replace("95", _rest(state))
-
-
-def _rest(state):
-    left_out = len(state_dict(PSANET)) - len(state)
-    counts = sum(key.endswith("num_batches_tracked") and "layer2" in key for key in state_dict(PSANET))
-    return str(left_out - counts - 12)
+    state = {key.replace("layer2", "layer5"): value for key, value in state_dict(PSANET).items()}
+    count = sum("layer2" in key and not key.endswith("num_batches_tracked") for key in state_dict(PSANET))
+    lines = refusal(state, described(PSANET)).splitlines()
+    assert f"({count} missing, {count} left over, 0 of another shape)" in lines[0]
+    assert [line.split()[0] for line in lines[1:]] == 6 * ["missing"] + 6 * ["left"] + ["and"]
+    assert lines[-1] == f"  and {2 * count - 12} more"
 
 
 @pytest.mark.parametrize(
@@ -300,3 +298,18 @@ def test_a_configuration_is_left_as_it_was(described):
     before = copy.deepcopy(config.dic)
     refusal(state_dict(PSANET), config)
     assert config.dic == before
+
+
+@pytest.mark.parametrize("name", ["ssseg_psanet_18_os8", "ssseg_isanet_18_os8", "mmseg_pspnet_18_os8"])
+def test_any_shape_of_any_weight_is_told_of(name, described):
+    config = load_config(described(name))
+    peer, model = name.split("_")[:2]
+    shapes = target_of_config(config).shapes
+    odd = ((), (0,), (5,), (3, 0, 2, 2), (1, 1, 1, 1, 1))
+    for ours in shapes:
+        for shape in odd:
+            settings_of({**shapes, ours: shape}, model)
+    state = state_dict(name)
+    for ours, shape in zip([n for n in shapes if "backbone" not in n and n.endswith("conv.weight")], odd * 3):
+        message = refusal({**state, peer_name(ours, peer, model): np.zeros(shape, np.float32)}, config)
+        assert "1 of another shape" in message or "the YAML should say" in message
