@@ -26,7 +26,7 @@ LEFT_OUT_ENTRIES = {
     "cur_iter": "SSSegmentation's progress",
     "grad_scaler": "state of mixed precision",
     "amp": "state of mixed precision",
-    "epoch": "progress of semseg and of SSSegmentation before 1.0",
+    "epoch": "progress of semseg and of earlier SSSegmentation",
     "config_dict": "openseg's configuration",
     "StructuredToParameterName@@": "Paddle's names of the tensors",
 }
