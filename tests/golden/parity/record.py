@@ -35,7 +35,10 @@ def cases():
             model=model,
             depth=depth,
             output_stride=stride,
-            # Covers the whole shrunk map at stride 8.
+            # Features of 9 x 13 at stride 8 and of 4 x 6 at stride 16: what is resized, padded and aligned, and how,
+            # goes by whether sides are odd or even.
+            size=[65, 97] if stride == 8 else [64, 96],
+            # Covers all of either, shrunk.
             mask_size=[9, 13],
             base_channels=16,
             num_classes=7,
