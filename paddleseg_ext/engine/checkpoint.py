@@ -37,7 +37,8 @@ def read_weights(path: Union[str, Path]) -> dict:
             raise UserError(f"The folder {path} holds no {WEIGHTS}; name the weight file itself.")
         path = path / WEIGHTS
     weights = _load(path)
-    if not weights or not all(isinstance(k, str) and hasattr(v, "shape") for k, v in weights.items()):
+    named = isinstance(weights, dict) and all(isinstance(k, str) and hasattr(v, "shape") for k, v in weights.items())
+    if not named or not weights:
         raise UserError(f"{path} does not hold the weights of a model; give a model.pdparams file.")
     return weights
 
