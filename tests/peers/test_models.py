@@ -8,6 +8,7 @@ from paddleseg_ext.convert.names import peer_name
 from paddleseg_ext.parity import limits, our_side
 from paddleseg_ext.parity.__main__ import main
 from paddleseg_ext.parity.peer_process import PEER_SIDE, PeerProcess
+from tests.golden.parity import record
 from tests.peers.conftest import PYTHON
 
 PEERS = ["ssseg", "mmseg"]
@@ -63,6 +64,14 @@ def test_stride_16_and_aligned_corners(protocol, model):
 @pytest.mark.parametrize("peer_of", PEERS)
 def test_deeper_networks(protocol, peer_of, model, depth, steps):
     protocol(peer=peer_of, model=model, depth=depth, steps=steps)
+
+
+def test_recorded_answers_are_current():
+    with PeerProcess(PYTHON, PEER_SIDE / "protocol.py") as peer:
+        for name, settings in record.cases().items():
+            with np.load(record.FOLDER / f"{name}.npz") as recorded:
+                for key, value in record.summary(peer(settings), "float64").items():
+                    np.testing.assert_allclose(value, recorded[key], rtol=1e-6, atol=1e-9, err_msg=f"{name} {key}")
 
 
 def test_command_line_writes_what_reprod_log_reads(tmp_path, capsys):
