@@ -45,7 +45,7 @@ install -c "$packages" torch setuptools wheel
 say "Installing SSSegmentation and mmsegmentation ..."
 failure="the peers could not be installed"
 install --no-deps --no-build-isolation -r "$packages"
-"$venv/bin/python" - "$root/tests/peers" <<'PY' || fail "the peers cannot be imported from $venv; delete it and run this again"
+"$venv/bin/python" - "$root/paddleseg_ext/parity/peer_side" <<'PY' || fail "the peers cannot be imported from $venv; delete it and run this again"
 import sys
 
 sys.path.insert(0, sys.argv[1])

@@ -1,9 +1,12 @@
 """From a checked configuration to model, optimizer, losses and data sets."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import paddle
 from paddleseg.cvlibs import Config, SegBuilder
+from paddleseg.utils import logger
 
 from paddleseg_ext.engine import pretrained as weights
 from paddleseg_ext.engine.data_files import check_data_files
@@ -42,9 +45,9 @@ class Builder(SegBuilder):
         except Exception as error:
             raise _sentence(error, what) from error
         if what == "model":
-            for key, path in located.items():
+            for key, (path, whole) in located.items():
                 layer = part if key == "model.pretrained" else getattr(part, "backbone", None)
-                weights.check_match(layer, path, key)
+                weights.check_match(layer, path, key, whole)
         return part
 
     def build_component_impl(self, component_class: Any, *args: Any, **kwargs: Any) -> Any:
@@ -59,19 +62,34 @@ class Builder(SegBuilder):
             raise UserError(f"{self.config.path}: {name} cannot be built: {reason}") from error
 
     def _locate_pretrained(self) -> dict:
-        """Replace each ``pretrained`` of the model by its local file, or by None if none is wanted."""
+        """Replace each ``pretrained`` of the model by its local file, or by None if none is wanted.
+
+        Returns:
+            By key the file, and whether it has to hold every weight.
+        """
         located = {}
         model = self.config.dic["model"]
         for key, cfg in (("model.backbone.pretrained", model.get("backbone")), ("model.pretrained", model)):
             if isinstance(cfg, dict) and cfg.get("pretrained") is not None:
                 if self._pretrained:
-                    located[key] = weights.locate(str(cfg["pretrained"]), key)
+                    path = weights.locate(str(cfg["pretrained"]), key)
                     # The model reads it with paddle.load, which runs what the file asks for.
-                    refuse_code(located[key])
-                    cfg["pretrained"] = str(located[key])
+                    refuse_code(path)
+                    located[key] = path, weights.is_from_zoo(str(cfg["pretrained"]))
+                    cfg["pretrained"] = str(path)
                 else:
                     cfg["pretrained"] = None
         return located
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Without what PaddleSeg logs of every component; errors are still shown."""
+    level, logger.log_level = logger.log_level, 0
+    try:
+        yield
+    finally:
+        logger.log_level = level
 
 
 def convert_sync_batchnorm(model: paddle.nn.Layer) -> paddle.nn.Layer:

@@ -37,9 +37,19 @@ def read_weights(path: Union[str, Path]) -> dict:
             raise UserError(f"The folder {path} holds no {WEIGHTS}; name the weight file itself.")
         path = path / WEIGHTS
     weights = _load(path)
-    if not weights or not all(isinstance(k, str) and hasattr(v, "shape") for k, v in weights.items()):
+    named = isinstance(weights, dict) and all(isinstance(k, str) and hasattr(v, "shape") for k, v in weights.items())
+    if not named or not weights:
         raise UserError(f"{path} does not hold the weights of a model; give a model.pdparams file.")
     return weights
+
+
+def refuse_pytorch(path: Union[str, Path]) -> None:
+    """Raise ``UserError`` that names the converter for what is by its name no file of Paddle's."""
+    if Path(path).suffix in (".pth", ".pt", ".ckpt", ".safetensors"):
+        raise UserError(
+            f"{path} is a checkpoint of PyTorch by its name; convert it first: python -m paddleseg_ext.convert {path} "
+            "--config FILE.yml --output FILE.pdparams"
+        )
 
 
 def load_weights(model: paddle.nn.Layer, path: Union[str, Path]) -> None:
@@ -51,6 +61,7 @@ def load_weights(model: paddle.nn.Layer, path: Union[str, Path]) -> None:
     Raises:
         UserError: Missing or truncated file, or weights of another model, with counts and names.
     """
+    refuse_pytorch(path)
     weights = read_weights(path)
     wanted = model.state_dict()
     missing = [name for name in wanted if name not in weights]

@@ -4,29 +4,33 @@ They are kept where PaddleSeg keeps them (``~/.paddleseg/pretrained_model``, or 
 fetched twice. A file is there whole or not at all.
 """
 
+import difflib
 import shutil
 import tarfile
 import tempfile
-import urllib.request
 import zipfile
-from http.client import HTTPException
 from pathlib import Path
 from typing import Optional
 from urllib.parse import unquote, urlparse
 
+import filelock
 import paddle
 from paddleseg.utils import logger, seg_env
 
-from paddleseg_ext.engine.checkpoint import read_weights
+from paddleseg_ext.engine.checkpoint import read_weights, refuse_pytorch
+from paddleseg_ext.engine.download import DownloadFailed, download, name_of
 from paddleseg_ext.errors import UserError
 
 # Published for PyTorch: what a YAML calls zoo://NAME.
 ZOO = {
+    "resnet18_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet18_v1c-b5776b93.pth",
     "resnet50_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet50_v1c-2cccc1ad.pth",
     "resnet101_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet101_v1c-e67eebb6.pth",
 }
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
-SECONDS_WITHOUT_ANSWER = 15
+_ZOO = "zoo://"
+# Of the processes of one machine one fetches and the others wait for it.
+_LOCK_SECONDS = 3600
 
 
 def locate(source: str, key: str) -> Path:
@@ -44,26 +48,64 @@ def locate(source: str, key: str) -> Path:
         path = Path(source)
         if not path.is_file():
             raise UserError(f"{key}: the file {path} does not exist; correct the path, or use --opts {key}=null.")
+        refuse_pytorch(path)
         return path
-    if source.startswith("zoo://"):
-        return _locate_in_zoo(source[len("zoo://") :], key)
+    if is_from_zoo(source):
+        return _locate_in_zoo(source[len(_ZOO) :], key)
     path = home_of(source)
     if not path.is_file():
         _fetch(source, path, key)
     return path
 
 
+def is_from_zoo(source: str) -> bool:
+    """Whether ``source`` is a ``zoo://NAME``."""
+    return source.startswith(_ZOO)
+
+
 def _locate_in_zoo(name: str, key: str) -> Path:
     if name not in ZOO:
         raise UserError(f"{key}: there is no zoo://{name}; there are: {', '.join(sorted(ZOO))}.")
-    path = Path(seg_env.PRETRAINED_MODEL_HOME) / f"{name}.pdparams"
-    if not path.is_file():
+    home = Path(seg_env.PRETRAINED_MODEL_HOME)
+    path = home / f"{name}.pdparams"
+    if path.is_file():
+        return path
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(home / f".{name}.lock", timeout=_LOCK_SECONDS):
+            if not path.is_file():
+                _fetch_and_convert(name, home, path, key)
+    except filelock.Timeout as error:
         raise UserError(
-            f"{key}: {name} is published for PyTorch ({ZOO[name]}); put its weights as a Paddle file (same names, but "
-            f"_mean for running_mean and _variance for running_var) at {path}, or start from random weights: "
-            f"--opts {key}=null."
-        )
+            f"{key}: another process has been fetching {name} for {_LOCK_SECONDS} s; end it, and start again."
+        ) from error
     return path
+
+
+def _fetch_and_convert(name: str, home: Path, path: Path, key: str) -> None:
+    """Make ``path`` of the file that was published for PyTorch, which is fetched unless it is in ``home``."""
+    # convert knows this package's engine and models, so none of them may need it to be imported; here, at the last
+    # moment, is the one place where the engine asks for it.
+    from paddleseg_ext.convert.backbones import convert_backbone
+
+    url = ZOO[name]
+    published = home / name_of(url)
+    brought = published.is_file()
+    if not brought:
+        logger.info(f"Fetching {url}")
+        try:
+            download(url, published)
+        except DownloadFailed as reason:
+            raise UserError(
+                f"{key}: could not fetch {url} ({reason}); put that file at {published}, or start from random "
+                f"weights: --opts {key}=null."
+            ) from reason
+    try:
+        convert_backbone(published, name.replace("resnet", "ResNet"), path)
+        logger.info(f"{published.name} was converted to {path}")
+    finally:
+        if not brought:
+            published.unlink()
 
 
 def home_of(url: str) -> Path:
@@ -77,16 +119,31 @@ def home_of(url: str) -> Path:
     return Path(seg_env.PRETRAINED_MODEL_HOME) / folder / name
 
 
-def check_match(layer: Optional[paddle.nn.Layer], path: Path, key: str) -> None:
-    """Raise ``UserError`` if no weight of ``path`` has a name and shape of ``layer``: PaddleSeg only warns of each."""
+def check_match(layer: Optional[paddle.nn.Layer], path: Path, key: str, whole: bool = False) -> None:
+    """Raise ``UserError`` if the weights in ``path`` are not those of ``layer``: PaddleSeg only warns of each.
+
+    Args:
+        layer: What has loaded them, or None if that is not known.
+        whole: Each weight of ``layer`` has to be there. Else one is enough, because PaddleSeg's own files also hold
+            a classifier, or lack what a model adds to its backbone.
+    """
     if layer is None:
         return
     have = {name: list(value.shape) for name, value in layer.state_dict().items()}
-    weights = read_weights(path)
-    if not any(have.get(name) == list(value.shape) for name, value in weights.items()):
+    weights = {name: list(value.shape) for name, value in read_weights(path).items()}
+    missing = [name for name, shape in have.items() if weights.get(name) != shape]
+    if len(missing) == len(have):
         raise UserError(
             f"{key}: none of the {len(weights)} weights in {path} fits the {len(have)} of {type(layer).__name__}; "
             f"they are of another model (e.g. {next(iter(weights), 'nothing')}); correct {key}."
+        )
+    if whole and missing:
+        first = missing[0]
+        near = difflib.get_close_matches(first, list(weights), n=1)
+        there = f"where there is {near[0]} {weights[near[0]]}" if near else "which is not there"
+        raise UserError(
+            f"{key}: {len(missing)} of the {len(have)} weights of {type(layer).__name__} are not in {path} (first "
+            f"{first} {have[first]}, {there}); name the weights of this very backbone."
         )
 
 
@@ -94,40 +151,35 @@ def _fetch(url: str, path: Path, key: str) -> None:
     logger.info(f"Fetching {url}")
     path.parent.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent.parent, prefix=".fetch-") as folder:
-        download = Path(folder) / unquote(url.rsplit("/", 1)[-1])
+        fetched = Path(folder) / name_of(url)
         try:
-            with urllib.request.urlopen(url, timeout=SECONDS_WITHOUT_ANSWER) as answer, open(download, "wb") as file:
-                shutil.copyfileobj(answer, file)
-                expected = answer.headers.get("Content-Length")
-            if expected is not None and download.stat().st_size != int(expected):
-                raise OSError(f"only {download.stat().st_size} of {expected} bytes came")
-        except (OSError, ValueError, HTTPException) as error:
-            reason = getattr(error, "reason", None) or error
+            download(url, fetched)
+        except DownloadFailed as reason:
             raise UserError(
                 f"{key}: could not fetch {url} ({reason}); put its {path.name} at {path}, "
                 f"or start without it: --opts {key}=null."
-            ) from error
-        weights = _unpack(download, Path(folder) / "unpacked", url, path, key)
+            ) from reason
+        weights = _unpack(fetched, Path(folder) / "unpacked", url, path, key)
         path.parent.mkdir(exist_ok=True)
         weights.replace(path)
 
 
-def _unpack(download: Path, into: Path, url: str, path: Path, key: str) -> Path:
+def _unpack(fetched: Path, into: Path, url: str, path: Path, key: str) -> Path:
     """The weight file inside a fetched archive, or the fetched file itself."""
-    if not download.name.endswith(ARCHIVES):
-        return download
+    if not fetched.name.endswith(ARCHIVES):
+        return fetched
     # Only the file that is wanted is written, under a name of ours, wherever the archive would put it.
     into.mkdir()
     target = into / path.name
-    if tarfile.is_tarfile(download):
-        with tarfile.open(download) as archive:
+    if tarfile.is_tarfile(fetched):
+        with tarfile.open(fetched) as archive:
             for member in archive:
                 if member.isfile() and Path(member.name).name == path.name:
                     with archive.extractfile(member) as source, open(target, "wb") as file:
                         shutil.copyfileobj(source, file)
                     return target
-    elif zipfile.is_zipfile(download):
-        with zipfile.ZipFile(download) as archive:
+    elif zipfile.is_zipfile(fetched):
+        with zipfile.ZipFile(fetched) as archive:
             for name in archive.namelist():
                 if Path(name).name == path.name:
                     with archive.open(name) as source, open(target, "wb") as file:

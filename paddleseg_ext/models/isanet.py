@@ -63,6 +63,7 @@ class ISANet(Segmentor):
             align_corners if row.align_corners is None else row.align_corners,
             align_mode=row.align_mode,
             auxiliary_in_eval=row.auxiliary_in_eval,
+            unbiased_variance=row.unbiased_variance,
         )
         self.head = ISAHead(
             num_classes,
@@ -75,6 +76,7 @@ class ISANet(Segmentor):
             dropout=row.dropout if dropout is None else dropout,
         )
         initialise([self.head], self.head.classifiers, row.initialisation)
+        self.follow_variance_rule()
         self.load_pretrained(pretrained)
 
     def feature_logits(self, x: paddle.Tensor) -> list:

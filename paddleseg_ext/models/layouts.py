@@ -32,6 +32,7 @@ class PSPNetLayout:
         align_corners: Forced for the resize of the logits to the input's size; None: the model's argument.
         auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
         initialisation: Of the heads, see ``initialisation.py``.
+        unbiased_variance: Whether running variances are kept as torch does, see ``running_variance.py``.
     """
 
     reversed_bins: bool = False
@@ -44,6 +45,7 @@ class PSPNetLayout:
     align_corners: Optional[bool] = None
     auxiliary_in_eval: bool = False
     initialisation: str = "torch"
+    unbiased_variance: bool = True
 
 
 PSPNET = {
@@ -56,6 +58,7 @@ PSPNET = {
         channel_dropout=False,
         auxiliary_in_eval=True,
         initialisation="paddle",
+        unbiased_variance=False,
     ),
     "ssseg": PSPNetLayout(aux_channels=512),
     "mmseg": PSPNetLayout(initialisation="mmseg"),
@@ -79,6 +82,7 @@ class PSANetLayout:
         channel_dropout: True drops whole channels (Dropout2D), False single elements.
         align_corners: Forced for the resize of the logits to the input's size; None: the model's argument.
         initialisation: Of the heads, see ``initialisation.py``.
+        unbiased_variance: Whether running variances are kept as torch does, see ``running_variance.py``.
     """
 
     branch_order: tuple = ("collect", "distribute")
@@ -89,11 +93,15 @@ class PSANetLayout:
     channel_dropout: bool = True
     align_corners: Optional[bool] = None
     initialisation: str = "torch"
+    unbiased_variance: bool = True
 
 
 PSANET = {
     "psanet_paddle": PSANetLayout(
-        branch_order=("distribute", "collect"), channel_dropout=False, initialisation="paddle"
+        branch_order=("distribute", "collect"),
+        channel_dropout=False,
+        initialisation="paddle",
+        unbiased_variance=False,
     ),
     "ssseg": PSANetLayout(proj_padding=1, parity_shrink=True, compact_transposes="collect", aux_channels=512),
     "mmseg": PSANetLayout(proj_padding=1, parity_shrink=True, compact_transposes="collect", initialisation="mmseg"),
@@ -116,6 +124,7 @@ class ISANetLayout:
         auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
         auxiliary_always: Whether the auxiliary head is there even without the auxiliary loss.
         initialisation: Of the heads, see ``initialisation.py``.
+        unbiased_variance: Whether running variances are kept as torch does, see ``running_variance.py``.
     """
 
     fuse_kernel: int = 1
@@ -128,6 +137,7 @@ class ISANetLayout:
     auxiliary_in_eval: bool = False
     auxiliary_always: bool = False
     initialisation: str = "torch"
+    unbiased_variance: bool = True
 
 
 ISANET = {
@@ -138,6 +148,7 @@ ISANET = {
         auxiliary_in_eval=True,
         auxiliary_always=True,
         initialisation="paddle",
+        unbiased_variance=False,
     ),
     "ssseg": ISANetLayout(fuse_kernel=3),
     "mmseg": ISANetLayout(value_bias=True, aux_channels=256, initialisation="mmseg"),

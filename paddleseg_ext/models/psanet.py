@@ -76,6 +76,7 @@ class PSANet(Segmentor):
             backbone_indices,
             enable_auxiliary_loss,
             align_corners if row.align_corners is None else row.align_corners,
+            unbiased_variance=row.unbiased_variance,
         )
         aux_in, main_in = self.in_channels
         self.psa = None
@@ -103,6 +104,7 @@ class PSANet(Segmentor):
             heads.append(self.aux_head)
             classifiers.append(self.aux_head.conv)
         initialise(heads, classifiers, row.initialisation)
+        self.follow_variance_rule()
         self.load_pretrained(pretrained)
 
     def feature_logits(self, x: paddle.Tensor) -> list:

@@ -66,6 +66,7 @@ class PSPNet(Segmentor):
             enable_auxiliary_loss,
             align_corners if row.align_corners is None else row.align_corners,
             auxiliary_in_eval=row.auxiliary_in_eval,
+            unbiased_variance=row.unbiased_variance,
         )
         self.head = PSPHead(
             num_classes,
@@ -79,6 +80,7 @@ class PSPNet(Segmentor):
             dropout=dropout,
         )
         initialise([self.head], self.head.classifiers, row.initialisation)
+        self.follow_variance_rule()
         self.load_pretrained(pretrained)
 
     def feature_logits(self, x: paddle.Tensor) -> list:

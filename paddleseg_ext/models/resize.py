@@ -27,6 +27,7 @@ def resize(
     interpolation matrices instead, which is the same function up to rounding. The framework's will not do
 
     * in Paddle Inference with oneDNN: 3.2.2 ignores align_corners without a word, 3.3.1 does not run at all;
+    * in float64: it takes its weights in float32 whatever the dtype of the map, which costs 5e-7;
     * when align_corners depends on a size that is unknown until run time, as no framework takes it as a tensor;
     * for a side of one without align_corners: it reads the first cell where torch, hence every peer, reads the middle.
 
@@ -40,7 +41,8 @@ def resize(
     if all(isinstance(side, int) for side in size) and tuple(size) == tuple(x.shape[2:]):
         return x
     if isinstance(align_corners, bool):
-        if paddle.in_dynamic_mode() and (align_corners or align_mode == 1 or 1 not in size):
+        framework = paddle.in_dynamic_mode() and x.dtype != paddle.float64
+        if framework and (align_corners or align_mode == 1 or 1 not in size):
             return F.interpolate(
                 x, size=list(size), mode="bilinear", align_corners=align_corners, align_mode=align_mode
             )

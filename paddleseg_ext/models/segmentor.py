@@ -10,6 +10,7 @@ from paddleseg.utils import utils
 
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models.resize import resize, spatial_size
+from paddleseg_ext.models.running_variance import keep_unbiased_variance
 
 
 class Segmentor(nn.Layer):
@@ -24,6 +25,7 @@ class Segmentor(nn.Layer):
         align_corners: Of the resize of the logits to the input's size.
         align_mode: Of the same resize, see ``resize``.
         auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
+        unbiased_variance: Whether batch normalisation, the backbone's too, keeps its running variance as torch does.
 
     Raises:
         UserError: ``backbone_indices`` are not two features of the backbone.
@@ -37,6 +39,7 @@ class Segmentor(nn.Layer):
         align_corners: bool,
         align_mode: int = 0,
         auxiliary_in_eval: bool = False,
+        unbiased_variance: bool = False,
     ):
         super().__init__()
         count = len(backbone.feat_channels)
@@ -51,6 +54,7 @@ class Segmentor(nn.Layer):
         self.align_corners = align_corners
         self.align_mode = align_mode
         self.auxiliary_in_eval = auxiliary_in_eval
+        self.unbiased_variance = unbiased_variance
 
     @property
     def in_channels(self) -> tuple:
@@ -75,6 +79,17 @@ class Segmentor(nn.Layer):
         """
         size = spatial_size(x)
         return [resize(logits, size, self.align_corners, self.align_mode) for logits in self.feature_logits(x)]
+
+    def train(self) -> Optional[nn.Layer]:
+        """As every layer's. What ``convert_sync_batchnorm`` has replaced by then keeps its running variance alike."""
+        result = super().train()
+        self.follow_variance_rule()
+        return result
+
+    def follow_variance_rule(self) -> None:
+        """Apply ``unbiased_variance`` to all layers there are; a subclass calls this once its heads are built."""
+        if self.unbiased_variance:
+            keep_unbiased_variance(self)
 
     def load_pretrained(self, pretrained: Optional[str]) -> None:
         """Load weights of the whole model from a path or an address; None keeps the drawn ones."""

@@ -1,8 +1,9 @@
-"""``python -m paddleseg_ext.zoo``: list, show and check the published rows."""
+"""``python -m paddleseg_ext.zoo``: list, show, check and convert the published rows."""
 
 import json
 import sys
 from collections.abc import Sequence
+from typing import Optional
 
 import paddleseg_ext  # noqa: F401  before paddle: see there
 from paddleseg_ext.engine import cli
@@ -14,11 +15,14 @@ EXAMPLES = """
 python -m paddleseg_ext.zoo list --model psanet --dataset ade20k
 python -m paddleseg_ext.zoo show psanet_r50-d8_4xb4-80k_ade20k-512x512
 python -m paddleseg_ext.zoo check
+python -m paddleseg_ext.zoo convert psanet_resnet50_os8_voc12aug_512x512_60e_ssseg
+python -m paddleseg_ext.zoo convert psanet_resnet50_os8_voc12aug_512x512_60e_ssseg --checkpoint downloads/psanet.pth
 """
 COMMANDS = {
     "list": "print the rows, a line each.",
     "show": "print everything the table says of the ROWs.",
     "check": "build what the YAML files of the ROWs (default: all) describe and compare it with what was published.",
+    "convert": "fetch the published checkpoint of a ROW, convert it, and say how to evaluate it and what to expect.",
     "readme": "write the tables in configs/*/README.md anew.",
 }
 
@@ -34,12 +38,18 @@ def parse(arguments: Sequence[str]):
         "rows",
         nargs="*",
         metavar="ROW",
-        help="a row's name, its YAML file, or the publisher's name for it; for show and check.",
+        help="a row's name, its YAML file, or the publisher's name for it; for show, check and convert.",
     )
     parser.add_argument("--model", metavar="NAME", help="list and check: only PSANet, PSPNet or ISANet.")
     parser.add_argument("--dataset", metavar="NAME", help="list and check: only cityscapes, ade20k or voc12aug.")
     parser.add_argument("--source", metavar="NAME", help="list and check: only ssseg, mmseg or psanet_paddle.")
     parser.add_argument("--json", action="store_true", help="list and show: as JSON.")
+    parser.add_argument(
+        "--checkpoint", metavar="FILE", help="convert: the published file, fetched before; nothing is fetched then."
+    )
+    parser.add_argument(
+        "--output", metavar="DIR", help="convert: gets model.pdparams and what is fetched (default: output/zoo/ROW)."
+    )
     # Flags may stand between the command and its rows.
     return parser.parse_intermixed_args(arguments)
 
@@ -50,6 +60,8 @@ def main(arguments: Sequence[str]) -> None:
     selected = select(flags.model, flags.dataset, flags.source)
     if flags.command in ("list", "readme") and flags.rows:
         raise UserError(f"{flags.command} takes no rows; `show {flags.rows[0]}` shows one.")
+    if flags.command != "convert" and (flags.checkpoint or flags.output):
+        raise UserError(f"--checkpoint and --output are flags of convert, not of {flags.command}; leave them out.")
     rows = [find_row(row) for row in flags.rows]
     if flags.command == "list":
         _list(selected, flags.json)
@@ -57,6 +69,8 @@ def main(arguments: Sequence[str]) -> None:
         if not rows:
             raise UserError("show needs the name of a row; `python -m paddleseg_ext.zoo list` prints them.")
         _show(rows, flags.json)
+    elif flags.command == "convert":
+        _convert(rows, flags.checkpoint, flags.output)
     elif flags.command == "check":
         _check([name for name in rows or published() if name in selected])
     else:
@@ -93,6 +107,16 @@ def _check(names: Sequence[str]) -> None:
     print(f"{good} of {len(names)}")
     if good < len(names):
         raise UserError("the YAML files of the rows above do not build what was published; correct them.")
+
+
+def _convert(names: Sequence[str], checkpoint: Optional[str], output: Optional[str]) -> None:
+    if len(names) != 1:
+        raise UserError("convert needs the name of one row; `python -m paddleseg_ext.zoo list` prints them.")
+    # As for check.
+    from paddleseg_ext.zoo.convert import convert_row
+
+    _require_configs()
+    print(convert_row(names[0], checkpoint, output))
 
 
 def _require_configs() -> None:

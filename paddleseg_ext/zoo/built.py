@@ -16,9 +16,8 @@ import paddle
 from paddle import nn
 from paddle.nn import initializer
 from paddleseg.cvlibs import Config, manager
-from paddleseg.utils import logger
 
-from paddleseg_ext.engine.build import Builder
+from paddleseg_ext.engine.build import Builder, quietly
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.engine.pretrained import ZOO
@@ -67,7 +66,7 @@ def built_facts(path: Union[str, Path], backbones: dict) -> dict:
     """
     config = load_config(path)
     pretrained = config.dic["model"]["backbone"].get("pretrained")
-    with _quietly(), _undrawn_weights():
+    with quietly(), _undrawn_weights():
         builder = RowBuilder(config, backbones)
         model, optimizer, losses = (builder.build(part) for part in ("model", "optimizer", "loss"))
         train, val = builder.transforms("train_dataset"), builder.transforms("val_dataset")
@@ -91,16 +90,6 @@ def built_facts(path: Union[str, Path], backbones: dict) -> dict:
         "train": steps,
         "test": _test(config, val),
     }
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Without what PaddleSeg logs of every component; errors are still shown."""
-    level, logger.log_level = logger.log_level, 0
-    try:
-        yield
-    finally:
-        logger.log_level = level
 
 
 @contextlib.contextmanager

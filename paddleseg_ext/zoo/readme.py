@@ -51,12 +51,19 @@ python val.py --config {config} \\
     --model_path output/{model_lower}/best_model/model.pdparams
 {multi_scale}```
 
-Backbones v1c start from ImageNet weights that OpenMMLab publishes for PyTorch; where they are missing `train.py` names
-the Paddle file that it expects. `--opts model.backbone.pretrained=null` starts from random weights instead.
+Backbones v1c start from ImageNet weights that OpenMMLab publishes for PyTorch. `train.py` fetches and converts them
+once; where there is no network it says what to fetch by hand and where to put it. `--opts
+model.backbone.pretrained=null` starts from random weights instead.
 
 The published checkpoints are PyTorch files{but}.
-The last column gives their addresses as published; whether they still answer is not checked here. `val.py` does not
-read such files, and this project has no converter for them yet.
+One command fetches that of a row, converts it, and prints the `val.py` line and the figure to expect;
+[docs/converting.md](../../docs/converting.md) tells more.
+
+```bash
+python -m paddleseg_ext.zoo convert {example}
+```
+
+The last column of the tables gives addresses as published; whether they still answer is not checked here.
 """
 _MULTI_SCALE = """
 # The ms+flip column: the file holds its scales and its flip.
@@ -90,7 +97,7 @@ def text(model: str) -> str:
         tables.append("\n".join([f"## {title}", "", _HEADER, *lines]))
         tables += [f"{_mark(number)} {remark}" for number, remark in enumerate(remarks, 1)]
     example = next((name for name, row in rows.items() if row["miou_ms_flip"]), next(iter(rows)))
-    values = {"model": model, "model_lower": model.lower(), "config": shown_path(example)}
+    values = {"model": model, "model_lower": model.lower(), "config": shown_path(example), "example": example}
     has_multi_scale = rows[example]["miou_ms_flip"] is not None
     return _TEXT.format(
         paper=_PAPERS[model],

@@ -15,8 +15,8 @@ from paddleseg_ext.engine.predictor import Predictor, sample_input
 from paddleseg_ext.engine.visualize import palette
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
+from paddleseg_ext.parity.peer_side.draw import draw_weight
 from tests.deploy.conftest import files_below, settle
-from tests.golden.recipe import draw_weight
 
 NAMES = ["a", "b", "c", "d", "e"]
 SIZES = ((97, 129), (128, 96), (65, 113))

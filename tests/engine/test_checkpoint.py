@@ -1,5 +1,7 @@
 """Weights on disk: every mismatch told, nothing half written."""
 
+import pickle
+
 import numpy as np
 import paddle
 import pytest
@@ -23,6 +25,13 @@ def test_loads_file_or_folder(tmp_path, as_folder):
     save(one, tmp_path / "model.pdparams")
     checkpoint.load_weights(other, tmp_path if as_folder else tmp_path / "model.pdparams")
     np.testing.assert_array_equal(one[0].weight.numpy(), other[0].weight.numpy())
+
+
+@pytest.mark.parametrize("value", [7, [1], {}, {"epoch": 1}, {1: np.ones(1)}])
+def test_a_pickle_without_weights_is_an_error(tmp_path, value):
+    (tmp_path / "w.pdparams").write_bytes(pickle.dumps(value, 4))
+    with pytest.raises(UserError, match="does not hold the weights of a model"):
+        checkpoint.read_weights(tmp_path / "w.pdparams")
 
 
 def test_other_shape_is_an_error(tmp_path):

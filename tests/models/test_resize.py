@@ -30,8 +30,9 @@ def test_matrix_form_equals_the_frameworks_resize(sizes, align_corners):
     exact = interpolate_axis(interpolate_axis(x, 2, target[0], align_corners), 3, target[1], align_corners)
     np.testing.assert_allclose(actual, exact, atol=1e-12)
     known = resize(paddle.to_tensor(x), target, align_corners).numpy()
-    # Paddle computes the scale in float32 whatever the dtype of the map.
-    np.testing.assert_allclose(known, exact, atol=1e-5)
+    np.testing.assert_allclose(known, exact, atol=1e-12)
+    single = resize(paddle.to_tensor(x.astype("float32")), target, align_corners).numpy()
+    np.testing.assert_allclose(single, exact, atol=1e-5)
 
 
 def test_matrix_form_of_align_mode_1_equals_the_frameworks():

@@ -4,65 +4,19 @@
 this folder is not collected.
 """
 
-import json
 import os
-import subprocess
-import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-PYTHON = os.environ.get("PADDLESEG_EXT_PEERS_PYTHON")
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.parity.peer_process import PYTHON_VARIABLE, PeerProcess
+
+PYTHON = os.environ.get(PYTHON_VARIABLE)
 FOLDER = Path(__file__).parent
 
 if not PYTHON:
     collect_ignore_glob = ["test_*.py"]
-
-
-class _Peer:
-    """One running ``peer_NAME.py``: it imports torch once and answers any number of calls."""
-
-    def __init__(self, name, folder):
-        script = FOLDER / f"peer_{name}.py"
-        assert script.is_file(), f"there is no {script}"
-        self.name, self.folder, self.calls = name, folder, 0
-        self.messages = (folder / f"{name}.log").open("w+")
-        self.process = subprocess.Popen(
-            [PYTHON, str(script)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.messages,
-            text=True,
-            env={**os.environ, "PYTHONPATH": ""},
-        )
-
-    def __call__(self, inputs):
-        self.calls += 1
-        question, answer = (self.folder / f"{self.name}_{self.calls}_{end}.npz" for end in ("in", "out"))
-        settings = np.array(json.dumps(inputs.pop("settings", {})))
-        np.savez(question, settings=settings, **inputs)
-        try:
-            self.process.stdin.write(f"{question}\t{answer}\n")
-            self.process.stdin.flush()
-            done = self.process.stdout.readline() == "done\n"
-        except BrokenPipeError:
-            done = False
-        if not done:
-            self.process.wait()
-            self.messages.seek(0)
-            pytest.fail(f"peer_{self.name}.py failed:\n{self.messages.read()[-8000:]}", pytrace=False)
-        with np.load(answer) as arrays:
-            outputs = dict(arrays)
-        question.unlink()
-        answer.unlink()
-        return outputs
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait()
-        self.messages.close()
 
 
 @pytest.fixture(scope="session")
@@ -73,13 +27,15 @@ def peer():
     later call could see; a failing one fails the test with its whole error output, and the next call starts it anew.
     """
     running = {}
-    with tempfile.TemporaryDirectory() as folder:
 
-        def call(name, **inputs):
-            if name not in running or running[name].process.poll() is not None:
-                running[name] = _Peer(name, Path(folder))
-            return running[name](inputs)
+    def call(name, settings=None, **arrays):
+        if name not in running or not running[name].running:
+            running[name] = PeerProcess(PYTHON, FOLDER / f"peer_{name}.py")
+        try:
+            return running[name](settings, **arrays)
+        except UserError as error:
+            pytest.fail(str(error), pytrace=False)
 
-        yield call
-        for process in running.values():
-            process.close()
+    yield call
+    for process in running.values():
+        process.close()

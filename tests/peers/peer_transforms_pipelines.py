@@ -1,8 +1,12 @@
 """The peers' own training pipelines, step by step, for one image at a time."""
 
-import bootstrap  # noqa: F401, I001  before the peers: see there
-
+import sys
 from pathlib import Path
+
+# Scripts that run by themselves import this module, without conftest's PYTHONPATH.
+sys.path.insert(0, str(Path(__file__).parents[2] / "paddleseg_ext" / "parity" / "peer_side"))
+
+import bootstrap  # noqa: F401, I001  before the peers: see there
 
 import mmseg
 import numpy as np

@@ -1,124 +1,94 @@
-"""The three models beside those of SSSegmentation and mmsegmentation: the same logits, losses and first weights."""
+"""The three models beside those of SSSegmentation and mmsegmentation, by the steps of ``paddleseg_ext.parity``."""
 
 import numpy as np
 import paddle
-import paddleseg
 import pytest
 
-from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_v1c
-from paddleseg_ext.models import ISANet, PSANet, PSPNet
-from tests.golden.names import peer_name
-from tests.golden.recipe import draw_weight
+from paddleseg_ext.convert.names import peer_name
+from paddleseg_ext.parity import limits, our_side
+from paddleseg_ext.parity.__main__ import main
+from paddleseg_ext.parity.peer_process import PEER_SIDE, PeerProcess
+from tests.golden.parity import record
+from tests.peers.conftest import PYTHON
 
 PEERS = ["ssseg", "mmseg"]
-NUM_CLASSES = 19
-SEED = 5
-BATCH, STEPS = 4, 3
-
-# By dtype and depth. In float32 those of tests/golden, above the noise of the peers' own float32; in float64 Paddle's
-# bilinear resize still takes its weights in float32 (without one, as in ISANet, the difference is below 1e-10).
-LOGITS_LIMITS = {("float64", 18): 1e-6, ("float64", 50): 1e-6, ("float32", 18): 1e-4, ("float32", 50): 4e-4}
 
 
-def build(peer, model, depth, output_stride=8, align_corners=False, mask_size=(9, 9), dropout=0.0, classes=NUM_CLASSES):
-    """Our model in the layout of ``peer``, and the peer's settings; depth 18 has a quarter of the head's width."""
-    settings = {
-        "peer": peer,
-        "model": model,
-        "depth": depth,
-        "output_stride": output_stride,
-        "align_corners": align_corners,
-        "mask_size": mask_size,
-        "dropout": dropout,
-        "num_classes": classes,
-        "seed": SEED,
-    }
-    narrow = depth == 18
-    arguments = {"layout": peer, "align_corners": align_corners, "dropout": dropout}
-    if narrow:
-        arguments["aux_channels"] = 64
-    backbone = (ResNet18_v1c if narrow else ResNet50_v1c)(output_stride=output_stride)
-    if model == "pspnet":
-        network = PSPNet(classes, backbone, **({"pp_out_channels": 128} if narrow else {}), **arguments)
-    elif model == "isanet":
-        network = ISANet(classes, backbone, isa_channels=64 if narrow else 256, **arguments)
-    else:
-        network = PSANet(
-            classes, backbone, mask_size=mask_size, **({"feats_channels": 128} if narrow else {}), **arguments
-        )
-    return network, settings
+@pytest.fixture(scope="module")
+def protocol():
+    """``protocol(peer=..., model=..., ...)``: both sides' answers differ by no more than the limits."""
+    with PeerProcess(PYTHON, PEER_SIDE / "protocol.py") as peer:
+
+        def compare(**changes):
+            settings = our_side.default_settings(**changes)
+            theirs = peer(settings)
+            found = limits.differences(our_side.run(settings), theirs, settings["depth"])
+            assert [str(each) for each in found if not each.passed] == []
+            return theirs
+
+        yield compare
 
 
-def train(network, peer, images, labels, steps):
-    """The losses of steps of SGD as the published configurations set it, through the components that a YAML names."""
-    criterion = paddleseg.models.CrossEntropyLoss(ignore_index=255, avg_non_ignore=peer == "ssseg")
-    optimizer = paddle.optimizer.Momentum(
-        0.01, 0.9, parameters=network.parameters(), weight_decay=paddle.regularizer.L2Decay(5e-4)
-    )
-    network.train()
-    losses = []
-    for _ in range(steps):
-        main, auxiliary = network(images)
-        loss = criterion(main, labels) + 0.4 * criterion(auxiliary, labels)
-        loss.backward()
-        optimizer.step()
-        optimizer.clear_grad()
-        losses.append(float(loss))
-    return losses
-
-
-def compare(peer, network, settings, size, steps):
-    """Hold ``network`` to the peer's logits, and to its total losses over ``steps`` steps of training."""
-    random = np.random.default_rng(11)
-    image = random.standard_normal((2, 3, *size)).astype("float32")
-    images = random.standard_normal((BATCH, 3, *size)).astype("float32")
-    labels = random.integers(0, NUM_CLASSES, (BATCH, *size))
-    labels[random.random(labels.shape) < 0.1] = 255
-    settings = {**settings, "action": "run", "steps": steps}
-    theirs = peer("models", settings=settings, image=image, images=images, labels=labels)
-
-    state = network.state_dict()
-    names = {name: peer_name(name, settings["peer"], settings["model"]) for name in state}
-    counters = {name for name in theirs["names"] if name.endswith("num_batches_tracked")}
-    assert set(names.values()) == set(theirs["names"]) - counters
-    for name, tensor in state.items():
-        tensor.set_value(draw_weight(names[name], tuple(tensor.shape), settings["seed"]))
-
-    assert 0.3 < theirs["logits_float64"].std() < 3
-    network.eval()
-    for dtype in ("float64", "float32"):
-        network.to(dtype=dtype)
-        with paddle.no_grad():
-            (logits,) = network.feature_logits(paddle.to_tensor(image.astype(dtype)))
-        limit = LOGITS_LIMITS[dtype, settings["depth"]]
-        np.testing.assert_allclose(logits.numpy(), theirs[f"logits_{dtype}"], atol=limit, rtol=0)
-    ours = train(network, settings["peer"], paddle.to_tensor(images), paddle.to_tensor(labels), steps)
-    np.testing.assert_allclose(ours[0], theirs["losses"][0], rtol=2e-5)
-    np.testing.assert_allclose(ours, theirs["losses"], rtol=1e-3)
-    return ours
-
-
-@pytest.mark.parametrize("size", [(64, 96), (65, 97), (65, 96)])
-@pytest.mark.parametrize("model", ["pspnet", "psanet", "isanet"])
+@pytest.mark.parametrize("model", our_side.MODELS)
 @pytest.mark.parametrize("peer_of", PEERS)
-def test_logits_and_three_steps_of_training(peer, peer_of, model, size):
-    network, settings = build(peer_of, model, 18)
-    losses = compare(peer, network, settings, size, STEPS)
+def test_every_step(protocol, peer_of, model):
+    theirs = protocol(peer=peer_of, model=model)
+    losses = theirs["float32/train/losses"]
     # ten times the limit, or the steps would show nothing
-    assert losses[0] - losses[-1] > 0.01 * losses[0]
+    assert losses[0] - losses[-1] > 10 * limits.TRAINING * losses[0]
+    assert 0.3 < theirs["float64/forward/logits"].std() < 3
 
 
-@pytest.mark.parametrize("model", ["pspnet", "psanet", "isanet"])
-def test_stride_16_and_aligned_corners(peer, model):
-    network, settings = build("mmseg", model, 18, output_stride=16, align_corners=True)
-    compare(peer, network, settings, (129, 145), 1)
-
-
-@pytest.mark.parametrize("model", ["pspnet", "psanet", "isanet"])
+@pytest.mark.parametrize("size", [[64, 96], [65, 96]])
+@pytest.mark.parametrize("model", our_side.MODELS)
 @pytest.mark.parametrize("peer_of", PEERS)
-def test_published_widths(peer, peer_of, model):
-    network, settings = build(peer_of, model, 50, mask_size=(97, 97))
-    compare(peer, network, settings, (65, 97), 1)
+def test_other_sizes(protocol, peer_of, model, size):
+    protocol(peer=peer_of, model=model, size=size, steps=["forward", "loss"])
+
+
+@pytest.mark.parametrize("mask_size", [[66, 66], [17, 21], [5, 7]])
+@pytest.mark.parametrize("peer_of", PEERS)
+def test_masks(protocol, peer_of, mask_size):
+    """Even, just covering the map of 9 x 11 (shrunk from 17 x 21), and smaller than it."""
+    protocol(peer=peer_of, model="psanet", size=[129, 161], mask_size=mask_size, steps=["forward"])
+
+
+@pytest.mark.parametrize("model", our_side.MODELS)
+def test_stride_16_and_aligned_corners(protocol, model):
+    settings = {"size": [129, 145], "output_stride": 16, "align_corners": True}
+    protocol(peer="mmseg", model=model, **settings, steps=["forward", "metric", "loss"])
+
+
+@pytest.mark.parametrize("depth, steps", [(50, ["forward", "loss", "backward"]), (101, ["forward", "loss"])])
+@pytest.mark.parametrize("model", our_side.MODELS)
+@pytest.mark.parametrize("peer_of", PEERS)
+def test_deeper_networks(protocol, peer_of, model, depth, steps):
+    protocol(peer=peer_of, model=model, depth=depth, steps=steps)
+
+
+def test_recorded_answers_are_current():
+    with PeerProcess(PYTHON, PEER_SIDE / "protocol.py") as peer:
+        for name, settings in record.cases().items():
+            with np.load(record.FOLDER / f"{name}.npz") as recorded:
+                for key, value in record.summary(peer(settings), "float64").items():
+                    np.testing.assert_allclose(value, recorded[key], rtol=1e-6, atol=1e-9, err_msg=f"{name} {key}")
+
+
+def test_command_line_writes_what_reprod_log_reads(tmp_path, capsys):
+    table = tmp_path / "table.md"
+    flags = f"--peer mmseg --model pspnet --base_channels 8 --dtype float32 --save_dir {tmp_path} --report {table}"
+    main([*flags.split(), "--peers_python", PYTHON])
+    for step in our_side.STEPS:
+        ours, theirs = (
+            np.load(tmp_path / "float32" / f"{step}_{side}.npy", allow_pickle=True).tolist()
+            for side in ("paddle", "torch")
+        )
+        assert ours.keys() == theirs.keys()
+        for name, value in ours.items():
+            assert isinstance(value, np.ndarray) and value.shape == theirs[name].shape
+        assert "PASS" in (tmp_path / "float32" / f"{step}_diff.txt").read_text()
+    assert "| mmseg | pspnet | 18 | 8 | 65x97, width 8 |" in table.read_text()
+    assert "FAIL" not in capsys.readouterr().out
 
 
 def two_sample_distance(a, b):
@@ -131,18 +101,18 @@ def two_sample_distance(a, b):
     return distance, np.sqrt(np.log(2e6) / 2 * (a.size + b.size) / (a.size * b.size))
 
 
-@pytest.mark.parametrize("model", ["pspnet", "psanet", "isanet"])
+@pytest.mark.parametrize("model", our_side.MODELS)
 @pytest.mark.parametrize("peer_of", PEERS)
 def test_first_weights_of_the_heads(peer, peer_of, model):
     draws = 4
+    settings = our_side.default_settings(peer=peer_of, model=model, num_classes=150, mask_size=[9, 9])
     ours = {}
     for seed in range(draws):
         paddle.seed(seed)
-        network, settings = build(peer_of, model, 18, classes=150)
-        for name, value in network.state_dict().items():
+        for name, value in our_side.build(settings).state_dict().items():
             if not name.startswith("backbone"):
                 ours.setdefault(peer_name(name, peer_of, model), []).append(value.numpy().ravel())
-    theirs = peer("models", settings={**settings, "action": "initialise", "draws": draws})
+    theirs = peer("models", settings={**settings, "draws": draws})
     assert set(ours) == set(theirs)
     for name, expected in theirs.items():
         values = np.concatenate(ours[name])

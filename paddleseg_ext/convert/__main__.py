@@ -1,0 +1,85 @@
+"""``python -m paddleseg_ext.convert``: a published checkpoint becomes Paddle weights."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import paddleseg_ext  # noqa: F401  before paddle: see there
+from paddleseg_ext.convert.conversion import Conversion, convert_weights
+from paddleseg_ext.convert.output import convert_file, record_path
+from paddleseg_ext.convert.sources import LEFT_OUT_ENTRIES, LEFT_OUT_WEIGHTS, TITLES
+from paddleseg_ext.engine import cli
+from paddleseg_ext.errors import UserError
+
+EXAMPLES = """
+python -m paddleseg_ext.convert my.pth --config my.yml --dry-run                      # see what goes where
+python -m paddleseg_ext.convert my.pth --config my.yml --output my.pdparams
+python -m paddleseg_ext.convert my.pth --config my.yml --output my.pdparams --opts model.mask_size=[66,66]
+python -m paddleseg_ext.convert resnet50_v1c-2cccc1ad.pth --config my.yml --output resnet50_v1c.pdparams
+python val.py --config my.yml --model_path my.pdparams                                # evaluate the result
+python -m paddleseg_ext.zoo convert ROW                                               # a published row, by its name
+"""
+
+
+def parse(arguments: Sequence[str]):
+    """The flags of the command line."""
+    parser = cli.Parser(
+        "Convert a checkpoint of PSPNet, PSANet or ISANet, or of an ImageNet backbone, to a file that val.py,\n"
+        "predict.py, export.py and train.py load. Needs no torch and runs nothing that the file asks for.\n"
+        "The YAML says which model it is; where the weights are of another, what it should say is told.\n"
+        "Of a file of ImageNet weights the backbone of the YAML is filled, for `pretrained`.",
+        EXAMPLES,
+    )
+    parser.prog = "python -m paddleseg_ext.convert"
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="a .pth, .safetensors, .pdparams or .tar.gz file.")
+    cli.add_config_flags(parser)
+    parser.add_argument(
+        "--output",
+        metavar="FILE.pdparams",
+        help="where to write the weights; FILE.pdparams.json beside it says where they come from.",
+    )
+    parser.add_argument(
+        "--source",
+        choices=TITLES,
+        metavar="NAME",
+        help=f"whose checkpoint it is, if that is not to be found out: {', '.join(TITLES)}.",
+    )
+    parser.add_argument(
+        "--entry",
+        metavar="NAME",
+        help="which entry of the checkpoint to take, e.g. model_ema (default: state_dict or model, if there is one).",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what becomes of every name in the checkpoint; write nothing."
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do what the command line asks."""
+    flags = parse(arguments)
+    if flags.output is None and not flags.dry_run:
+        raise UserError("--output names the file to write; --dry-run writes none.")
+    if flags.output is not None and not flags.output.endswith(".pdparams"):
+        raise UserError(f"--output {flags.output}: Paddle's weights end in .pdparams; call it so.")
+    if flags.output is not None and Path(flags.output).is_dir():
+        raise UserError(f"--output {flags.output} is a folder; name the file to write.")
+    settings = {"config": flags.config, "source": flags.source, "entry": flags.entry, "opts": flags.opts}
+    if flags.dry_run:
+        conversion = convert_weights(flags.checkpoint, **settings)
+        print("\n".join(conversion.lines()))
+        print(f"{_summary(conversion)}; nothing was written")
+    else:
+        conversion, _ = convert_file(flags.checkpoint, flags.output, **settings)
+        print(f"wrote {flags.output}: {_summary(conversion)}; {record_path(flags.output).name} records its origin")
+
+
+def _summary(conversion: Conversion) -> str:
+    found = conversion.found
+    why = sorted({LEFT_OUT_ENTRIES.get(n, LEFT_OUT_WEIGHTS.get(n.rpartition(".")[2], "")) for n in found.left_out})
+    left = f", {len(found.left_out)} names left out ({'; '.join(filter(None, why))})" if found.left_out else ""
+    return f"{found.title}, {len(conversion.weights)} tensors{left}"
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

@@ -1,0 +1,214 @@
+"""A checkpoint's weights under our names: all of them, and nothing else, or none."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import numpy as np
+import paddle
+from paddleseg.cvlibs import Config
+
+from paddleseg_ext.convert.files import open_checkpoint
+from paddleseg_ext.convert.names import LEAVES, peer_name
+from paddleseg_ext.convert.refusal import Refused, shown
+from paddleseg_ext.convert.settings import fixed_settings, noted_settings, settings_of
+from paddleseg_ext.convert.sources import Weights, find_weights
+from paddleseg_ext.convert.target import MODELS, Target, target_of_config, target_of_model
+from paddleseg_ext.engine.build import quietly
+from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.errors import UserError
+
+# Of what is missing, what is left over and what has another shape, how many names are shown.
+_ROWS = 6
+_REMARKS = {"model.num_classes": ", and the data sets must have as many"}
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """Converted weights and where each comes from.
+
+    Attributes:
+        weights: float32 array by our name, in the order of our model. Arrays of a file are views of it where its
+            tensors are float32.
+        origins: The checkpoint's name by ours.
+        found: What was found in the checkpoint.
+    """
+
+    weights: dict
+    origins: dict
+    found: Weights
+
+    def lines(self) -> Iterator[str]:
+        """The whole mapping, a line each, for people."""
+        width = max(map(len, self.origins.values()))
+        for ours, theirs in self.origins.items():
+            yield f"{theirs:{width}}  {ours}  {list(self.weights[ours].shape)}"
+        for name in self.found.left_out:
+            yield f"{name:{width}}  left out"
+
+
+def convert_weights(
+    checkpoint: Union[str, Path, Mapping],
+    config: Union[str, Path, Config, None] = None,
+    model: Optional[paddle.nn.Layer] = None,
+    source: Optional[str] = None,
+    entry: Optional[str] = None,
+    opts: Optional[Sequence[str]] = None,
+) -> Conversion:
+    """Find every weight of a model in a checkpoint that another implementation trained.
+
+        conversion = convert_weights("pspnet_resnet50os8_voc.pth", "configs/pspnet/....yml")
+        model.set_state_dict(conversion.weights)
+
+    Running statistics are copied as they are. No torch is needed, and nothing in the file is run.
+
+    Args:
+        checkpoint: A file, or what one holds: arrays by name, possibly below an entry such as ``state_dict``.
+        config: The YAML file that describes the model; of a file of ImageNet weights its backbone is filled.
+        model: Instead of ``config``, the model or backbone itself. It is not changed; that its layout is that of
+            ``source`` is then the caller's business.
+        source: Whose checkpoint it is, a key of ``sources.TITLES``; None finds it.
+        entry: Which entry of the checkpoint holds the weights; None finds it.
+        opts: ``key=value`` strings that overrule the YAML.
+
+    Raises:
+        UserError: The file cannot be read, is of nobody known here, or is not exactly of that model. Says what the
+            YAML should say, or which names do not fit, with the nearest.
+    """
+    if (config is None) == (model is None):
+        raise UserError("convert_weights needs either a config or a model.")
+    if config is not None and not isinstance(config, Config):
+        with quietly():
+            config = load_config(config, opts=opts)
+    held, name = checkpoint, "The checkpoint"
+    if not isinstance(checkpoint, Mapping):
+        held, name = open_checkpoint(checkpoint), str(checkpoint)
+    try:
+        found = find_weights(held, entry, source)
+    except Refused as refused:
+        raise UserError(f"{name} {refused}.") from None
+    shapes = {theirs: tuple(value.shape) for theirs, value in found.tensors.items()}
+    ours = _named(found, name)
+    if config is None:
+        target = target_of_model(model)
+    else:
+        target = _configured(config, found, {n: shapes[theirs] for n, theirs in ours.items()}, held, name)
+    _require_all(name, found, target, ours, shapes)
+    weights = {n: _as_float32(found.tensors[ours[n]], ours[n], name) for n in target.shapes}
+    return Conversion(weights, {n: ours[n] for n in target.shapes}, found)
+
+
+def _named(found: Weights, name: str) -> dict:
+    """The checkpoint's name by ours, of what has one."""
+    ours = {}
+    for theirs in found.tensors:
+        here = found.name_here(theirs)
+        if here in ours:
+            raise UserError(f"{name} holds one weight twice, as {shown(ours[here])} and {shown(theirs)}.")
+        if here is not None:
+            ours[here] = theirs
+    return ours
+
+
+def _configured(config: Config, found: Weights, shapes: Mapping, held: Mapping, name: str) -> Target:
+    """The target of ``config``, once its settings are those that ``shapes`` and notes of the checkpoint tell."""
+    backbone = found.model == "backbone"
+    kind = config.dic["model"]["type"]
+    if not backbone and MODELS.get(kind, kind) != found.model:
+        raise UserError(
+            f"{name} holds {found.title}, but model.type in {config.path} is {kind}; give the YAML of such a model."
+        )
+    target = target_of_config(config, backbone)
+    written = target.settings
+    fixed, noted = fixed_settings(found.source, found.model), noted_settings(held, found.source)
+    if fixed.get("model.layout") != written.get("model.layout"):
+        # Else all that follows from the layout would be told of too.
+        target = target_of_config(config, layout=fixed["model.layout"])
+    masks = [sides for sides in (noted.pop("model.mask_size", None), written.get("model.mask_size")) if sides]
+    wanted = {**settings_of(shapes, found.model, masks), **fixed, **noted}
+    declared = {**settings_of(target.shapes, found.model), **written}
+    # What a part has that the YAML's model lacks altogether follows from the setting that leaves it out.
+    differing = {key: value for key, value in wanted.items() if key in declared and declared[key] != value}
+    if differing:
+        hint = ""
+        if found.paddle_names and "model.layout" in differing:
+            hint = " (a file that this project's train.py wrote needs no conversion)"
+        raise UserError(
+            f"{name} holds {found.title} with other settings than {config.path}, so nothing was converted{hint}; "
+            f"the YAML should say\n{_advice(differing, declared)}"
+        )
+    return target
+
+
+def _advice(differing: Mapping, declared: Mapping) -> str:
+    """A line of YAML for each setting, and what there is now."""
+    lines = {key: f"{key}: {_yaml(value)}" for key, value in differing.items()}
+    width = max(map(len, lines.values()))
+    return "\n".join(
+        f"  {line:{width}}  (now {_yaml(declared[key])}{_REMARKS.get(key, '')})" for key, line in lines.items()
+    )
+
+
+def _yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _require_all(name: str, found: Weights, target: Target, ours: Mapping, shapes: Mapping) -> None:
+    """Raise ``UserError`` with a table unless the target's names are those of ``ours``, shape by shape."""
+    missing = [n for n in target.shapes if n not in ours]
+    over = [theirs for theirs in found.tensors if found.name_here(theirs) not in target.shapes]
+    unlike = [n for n in target.shapes if n in ours and shapes[ours[n]] != target.shapes[n]]
+    if not (missing or over or unlike):
+        return
+    expected = {_their_name(n, found): n for n in missing}
+    # Only of what is shown, because looking for the nearest among hundreds takes its time.
+    rows = [
+        (f"  missing    {theirs} {list(target.shapes[n])}", _nearest(theirs, over, "in the file"))
+        for theirs, n in list(expected.items())[:_ROWS]
+    ]
+    rows += [
+        (f"  left over  {shown(n)} {list(shapes[n])}", _nearest(n, list(expected), "wanted")) for n in over[:_ROWS]
+    ]
+    rows += [
+        (f"  shape      {ours[n]} {list(shapes[ours[n]])}", f"wanted {list(target.shapes[n])} ({n})")
+        for n in unlike[:_ROWS]
+    ]
+    width = max(len(left) for left, _ in rows)
+    lines = [f"{left:{width}}  {right}".rstrip() for left, right in rows]
+    more = len(missing) + len(over) + len(unlike) - len(rows)
+    if more:
+        lines.append(f"  and {more} more")
+    fitting = len(target.shapes) - len(missing) - len(unlike)
+    raise UserError(
+        f"{name} holds {found.title}, of which {fitting} of the {len(target.shapes)} weights of {target.described_by} "
+        f"were found ({len(missing)} missing, {len(over)} left over, {len(unlike)} of another shape), so nothing was "
+        "converted; give the checkpoint of this very model\n" + "\n".join(lines)
+    )
+
+
+def _their_name(ours: str, found: Weights) -> str:
+    """What the checkpoint would call ``ours``."""
+    if found.paddle_names:
+        return ours
+    if found.model == "backbone":
+        path, _, leaf = ours.rpartition(".")
+        return f"{path}.{LEAVES.get(leaf, leaf)}"
+    try:
+        return peer_name(ours, found.source, found.model)
+    except ValueError:
+        # The model has parts that the implementation has not.
+        return ours
+
+
+def _nearest(name: str, among: Sequence[str], where: str) -> str:
+    near = difflib.get_close_matches(name, among, n=1, cutoff=0.5)
+    return f"nearest {where}: {shown(near[0])}" if near else ""
+
+
+def _as_float32(value: Any, theirs: str, name: str) -> np.ndarray:
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        raise UserError(f"{name}: {theirs} is of {array.dtype}; only floating-point weights can be converted.")
+    return np.asarray(array, dtype=np.float32)

@@ -1,0 +1,163 @@
+"""Our half of a comparison, through the parts that a YAML names."""
+
+from typing import Any
+
+import numpy as np
+import paddle
+from paddleseg.models import CrossEntropyLoss
+from paddleseg.utils import metrics
+
+from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_v1c, ResNet101_v1c
+from paddleseg_ext.convert.names import peer_name
+from paddleseg_ext.models import ISANet, PSANet, PSPNet
+from paddleseg_ext.models.resize import resize
+from paddleseg_ext.parity.peer_side.draw import checksum, draw_batch, draw_calibrated
+
+# In the order of Paddle's guide to reproducing a paper.
+STEPS = ("forward", "metric", "loss", "backward", "train")
+BACKBONES = {18: ResNet18_v1c, 50: ResNet50_v1c, 101: ResNet101_v1c}
+MODELS = ("pspnet", "psanet", "isanet")
+
+
+def default_settings(**changes: Any) -> dict:
+    """The settings of a comparison, as both sides take them; ``peer`` and ``model`` are not among the defaults.
+
+    depth, output_stride, size (height, width), mask_size (of PSANet), align_corners, num_classes; seed of weights and
+    batches; batch (images of the forward and metric steps), training_batch (of the others), iterations (of the train
+    step); base_channels (64 as published); dtypes; steps; dropout, which is 0.
+    """
+    return {
+        "depth": 18,
+        "output_stride": 8,
+        "size": [65, 97],
+        "mask_size": [97, 97],
+        "align_corners": False,
+        "num_classes": 19,
+        "seed": 5,
+        "batch": 2,
+        "training_batch": 4,
+        "iterations": 20,
+        "base_channels": 64,
+        "dtypes": ["float32", "float64"],
+        "steps": list(STEPS),
+        "dropout": 0.0,
+        **changes,
+    }
+
+
+def build(settings: dict) -> paddle.nn.Layer:
+    """Our model in the peer's layout, its widths those that ``peer_side/networks.py`` gives the peer's."""
+    depth, peer, width = settings["depth"], settings["peer"], settings["base_channels"]
+    backbone = BACKBONES[depth](output_stride=settings["output_stride"], base_channels=width)
+    auxiliary, main = backbone.feat_channels[2:]
+    arguments = {
+        "layout": peer,
+        "align_corners": settings["align_corners"],
+        "dropout": settings["dropout"],
+        "aux_channels": auxiliary // (2 if peer == "ssseg" and depth > 18 else 4),
+    }
+    classes = settings["num_classes"]
+    if settings["model"] == "pspnet":
+        return PSPNet(classes, backbone, pp_out_channels=main // 4, **arguments)
+    if settings["model"] == "isanet":
+        return ISANet(classes, backbone, isa_channels=main // 8, **arguments)
+    return PSANet(classes, backbone, mask_size=settings["mask_size"], feats_channels=main // 4, **arguments)
+
+
+def run(settings: dict) -> dict:
+    """``{dtype/step/entry: array}`` of what ``settings`` ask for, ``names`` and the weights' ``checksum``.
+
+    The entries are ``forward/logits`` (in eval mode, at feature size); ``metric/class_iou``, ``metric/miou`` and
+    ``metric/accuracy``; ``loss/total`` of a batch in training mode; ``backward/gradient_norm.NAME`` of every parameter
+    and ``backward/NAME`` of every running statistic after that one batch; ``train/losses`` of as many steps of SGD
+    as ``iterations`` says (0.01, momentum 0.9, weight decay 5e-4), all on that batch so that they fall by more than
+    rounding grows to. Names are the peer's.
+    """
+    model = build(settings)
+    tensors = {peer_name(name, settings["peer"], settings["model"]): t for name, t in model.state_dict().items()}
+    drawn = {name: draw_calibrated(name, tuple(t.shape), settings["seed"]) for name, t in tensors.items()}
+    answer = {"names": np.array(list(tensors)), "checksum": np.array(checksum(drawn))}
+    for dtype in settings["dtypes"]:
+        model.to(dtype=dtype)
+        for name, value in _run(model, tensors, drawn, settings, dtype).items():
+            answer[f"{dtype}/{name}"] = np.asarray(value)
+    return answer
+
+
+def _run(model: paddle.nn.Layer, tensors: dict, drawn: dict, settings: dict, dtype: str) -> dict:
+    steps, seed, found = settings["steps"], settings["seed"], {}
+    _set(tensors, drawn, dtype)
+    if "forward" in steps or "metric" in steps:
+        model.eval()
+        images, labels = _batch(settings, settings["batch"], seed, dtype)
+        with paddle.no_grad():
+            (logits,) = model.feature_logits(images)
+        if "forward" in steps:
+            found["forward/logits"] = logits.numpy()
+        if "metric" in steps:
+            found.update((f"metric/{name}", value) for name, value in _metric(settings, logits, labels).items())
+    model.train()
+    if "loss" in steps or "backward" in steps:
+        loss = _loss(model, settings, *_batch(settings, settings["training_batch"], seed, dtype))
+        found["loss/total"] = loss.numpy()
+        if "backward" in steps:
+            loss.backward()
+            found.update(_after_backward(tensors))
+            model.clear_gradients()
+        if "loss" not in steps:
+            del found["loss/total"]
+    if "train" in steps:
+        _set(tensors, drawn, dtype)
+        found["train/losses"] = _train(model, settings, dtype)
+    return found
+
+
+def _set(tensors: dict, drawn: dict, dtype: str) -> None:
+    for name, tensor in tensors.items():
+        tensor.set_value(drawn[name].astype(dtype))
+
+
+def _batch(settings: dict, count: int, seed: int, dtype: str) -> tuple:
+    images, labels = draw_batch(seed, count, settings["size"], settings["num_classes"])
+    return paddle.to_tensor(images.astype(dtype)), paddle.to_tensor(labels)
+
+
+def _loss(model: paddle.nn.Layer, settings: dict, images: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
+    """Main plus 0.4 auxiliary; SSSegmentation averages over the pixels not ignored, mmsegmentation over all."""
+    criterion = CrossEntropyLoss(ignore_index=255, avg_non_ignore=settings["peer"] == "ssseg")
+    main, auxiliary = model(images)
+    return criterion(main, labels) + 0.4 * criterion(auxiliary, labels)
+
+
+def _metric(settings: dict, logits: paddle.Tensor, labels: paddle.Tensor) -> dict:
+    """PaddleSeg's figures of the logits resized to the labels."""
+    predictions = paddle.argmax(resize(logits, labels.shape[1:], settings["align_corners"]), axis=1, dtype="int32")
+    areas = metrics.calculate_area(predictions, labels.astype("int32"), settings["num_classes"], 255)
+    class_iou, miou = metrics.mean_iou(*areas)
+    accuracy = metrics.class_measurement(*areas)[0]
+    return {"class_iou": class_iou, "miou": miou, "accuracy": accuracy}
+
+
+def _after_backward(tensors: dict) -> dict:
+    found = {}
+    for name, tensor in tensors.items():
+        if name.endswith(("running_mean", "running_var")):
+            found[f"backward/{name}"] = tensor.numpy().copy()
+        else:
+            found[f"backward/gradient_norm.{name}"] = np.linalg.norm(tensor.grad.numpy().astype("float64"))
+    return found
+
+
+def _train(model: paddle.nn.Layer, settings: dict, dtype: str) -> np.ndarray:
+    optimizer = paddle.optimizer.Momentum(
+        0.01, 0.9, parameters=model.parameters(), weight_decay=paddle.regularizer.L2Decay(5e-4)
+    )
+    images, labels = _batch(settings, settings["training_batch"], settings["seed"], dtype)
+    losses = []
+    for _ in range(settings["iterations"]):
+        loss = _loss(model, settings, images, labels)
+        loss.backward()
+        optimizer.step()
+        optimizer.clear_grad()
+        losses.append(float(loss))
+    return np.array(losses)

@@ -1,0 +1,99 @@
+"""The peer's half of a comparison: what ``paddleseg_ext.parity`` asks of SSSegmentation or mmsegmentation.
+
+Settings: those of ``networks``, and ``seed``, ``size`` (height, width), ``dtypes`` and ``steps`` of
+``our_side.STEPS``, ``batch``, ``training_batch`` and ``iterations``. The answer has the entries that ``our_side.run``
+describes, and ``names``, those of the state dict.
+"""
+
+import bootstrap  # noqa: I001  before the peers: see there
+
+import numpy as np
+import torch
+from mmseg.evaluation import IoUMetric
+from networks import PEERS
+from ssseg.modules.datasets.pipelines import Evaluation
+
+from draw import checksum, draw_batch, draw_calibrated
+
+
+def metric(settings, logits, labels):
+    """The peer's own figures, shares of one, of logits resized to the labels."""
+    align_corners, classes = settings["align_corners"], settings["num_classes"]
+    size = tuple(labels.shape[1:])
+    resized = torch.nn.functional.interpolate(logits, size=size, mode="bilinear", align_corners=align_corners)
+    predictions = resized.argmax(1)
+    if settings["peer"] == "mmseg":
+        areas = []
+        for prediction, label in zip(predictions, labels):
+            areas.append(IoUMetric.intersect_and_union(prediction, label, classes, 255))
+        found = IoUMetric.total_area_to_metrics(*(sum(area) for area in zip(*areas)), ["mIoU"])
+        iou, accuracy = found["IoU"], found["aAcc"]
+    else:
+        # As ssseg/test.py does before it counts.
+        targets = torch.where(labels >= classes, -1, labels)
+        found = Evaluation(list(predictions.numpy()), list(targets.numpy()), classes, ignore_index=-1)
+        found = found.all_metric_results
+        iou, accuracy = found["iou"], found["all_accuracy"]
+    return {"class_iou": np.asarray(iou), "miou": np.mean(iou), "accuracy": accuracy}
+
+
+def batch(settings, count, seed, dtype):
+    images, labels = draw_batch(seed, count, settings["size"], settings["num_classes"])
+    return torch.from_numpy(images).to(dtype), torch.from_numpy(labels)
+
+
+def run(peer, settings, weights, dtype):
+    """``{step/entry: value}`` in one dtype."""
+    steps, seed, found = settings["steps"], settings["seed"], {}
+    network = peer.network.to(dtype)
+    network.load_state_dict(weights)
+    if "forward" in steps or "metric" in steps:
+        network.eval()
+        images, labels = batch(settings, settings["batch"], seed, dtype)
+        with torch.no_grad():
+            logits = peer.logits(images)
+        if "forward" in steps:
+            found["forward/logits"] = logits
+        if "metric" in steps:
+            found.update((f"metric/{name}", value) for name, value in metric(settings, logits, labels).items())
+    network.train()
+    if "loss" in steps or "backward" in steps:
+        loss = peer.loss(*batch(settings, settings["training_batch"], seed, dtype))
+        if "loss" in steps:
+            found["loss/total"] = loss.detach()
+    if "backward" in steps:
+        network.zero_grad()
+        loss.backward()
+        for name, parameter in network.named_parameters():
+            found[f"backward/gradient_norm.{name}"] = parameter.grad.double().norm()
+        for name, value in network.named_buffers():
+            if name.endswith(("running_mean", "running_var")):
+                found[f"backward/{name}"] = value.clone()
+    if "train" in steps:
+        network.load_state_dict(weights)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
+        images, labels = batch(settings, settings["training_batch"], seed, dtype)
+        losses = []
+        for _ in range(settings["iterations"]):
+            loss = peer.loss(images, labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        found["train/losses"] = np.array(losses)
+    return found
+
+
+def main(settings):
+    peer = PEERS[settings["peer"]](settings)
+    state = peer.network.state_dict()
+    drawn = {name: draw_calibrated(name, tuple(value.shape), settings["seed"]) for name, value in state.items()}
+    weights = {name: torch.tensor(value) for name, value in drawn.items()}
+    answer = {"names": list(state), "checksum": checksum(drawn)}
+    for dtype in settings["dtypes"]:
+        for name, value in run(peer, settings, weights, getattr(torch, dtype)).items():
+            answer[f"{dtype}/{name}"] = value.numpy() if torch.is_tensor(value) else value
+    return answer
+
+
+bootstrap.answer(main)

@@ -1,0 +1,65 @@
+"""The Markdown table of comparisons, a row for each."""
+
+import re
+from pathlib import Path
+from typing import Union
+
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.files import write_whole
+from paddleseg_ext.parity.limits import worst
+
+PARTS = ("forward", "metric", "loss", "gradients", "statistics", "train")
+HEADER = (
+    "| peer | model | depth | stride | image | logits | metric | loss | gradient norms | running statistics "
+    "| 20 steps |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|\n"
+)
+DTYPES = ("float32", "float64")
+
+
+def row(settings: dict, found: list) -> str:
+    """The line of one comparison: the largest difference of each part, in float32 / float64."""
+    image = "x".join(map(str, settings["size"]))
+    if settings["model"] == "psanet":
+        image += ", mask " + "x".join(map(str, settings["mask_size"]))
+    if settings["align_corners"]:
+        image += ", aligned"
+    if settings["base_channels"] != 64:
+        image += f", width {settings['base_channels']}"
+    summary = worst(found)
+    cells = [settings["peer"], settings["model"], settings["depth"], settings["output_stride"], image]
+    for part in PARTS:
+        figures = [summary.get((dtype, part)) for dtype in DTYPES]
+        cells.append(" / ".join(_figure(each) for each in figures) if any(figures) else "")
+    return "| " + " | ".join(map(str, cells)) + " |\n"
+
+
+def _figure(difference: object) -> str:
+    if difference is None:
+        return "-"
+    return f"{difference.largest:.0e}" if difference.passed else f"**{difference.largest:.0e}**"
+
+
+def write(path: Union[str, Path], line: str) -> None:
+    """Put ``line`` into the table in the file ``path``, in the place of one of the same model and image.
+
+    A file that is not there yet is made, with the table alone.
+
+    Raises:
+        UserError: the file has no such table.
+    """
+    path = Path(path)
+    text = path.read_text(encoding="utf-8") if path.exists() else HEADER
+    before, header, after = text.partition(HEADER)
+    if not header:
+        raise UserError(f"{path} has no table of comparisons to add to; name a new file with --report.")
+    rows, rest = re.fullmatch(r"((?:\|[^\n]*\n)*)(.*)", after, re.DOTALL).groups()
+    kept = [each for each in rows.splitlines(keepends=True) if _key(each) != _key(line)]
+    table = "".join(sorted([*kept, line], key=_key))
+    with write_whole(path) as temporary:
+        temporary.write_text(before + header + table + rest, encoding="utf-8")
+
+
+def _key(line: str) -> tuple:
+    peer, model, depth, stride, image = (cell.strip() for cell in line.split("|")[1:6])
+    return peer, model, int(depth), int(stride), image

@@ -1,0 +1,73 @@
+"""The files and the table that a comparison leaves."""
+
+import numpy as np
+import pytest
+
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.parity import files, report
+from paddleseg_ext.parity.limits import Difference
+from paddleseg_ext.parity.our_side import default_settings
+
+
+def difference(dtype="float32", step="forward", largest=4.2e-6, limit=5e-5):
+    return Difference(dtype, step, "logits", "absolute", largest / 2, largest, limit)
+
+
+def row(found=None, **settings):
+    return report.row(default_settings(peer="ssseg", model="pspnet", **settings), found or [difference()])
+
+
+def test_row():
+    found = [difference(), difference("float64", largest=1e-12), difference(step="train", largest=1.0)]
+    assert row(found) == "| ssseg | pspnet | 18 | 8 | 65x97 | 4e-06 / 1e-12 |  |  |  |  | **1e+00** / - |\n"
+
+
+def test_table_keeps_one_row_for_a_case_and_the_text_around_it(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text(f"# Title\n\n{report.HEADER}\nThe end.\n")
+    report.write(path, row(depth=101))
+    report.write(path, row(depth=50))
+    report.write(path, row([difference(largest=9e-6)], depth=101))
+    before, after = path.read_text().split(report.HEADER)
+    assert before == "# Title\n\n"
+    first, second, *rest = after.splitlines()
+    assert first.startswith("| ssseg | pspnet | 50 |") and "4e-06" in first
+    assert second.startswith("| ssseg | pspnet | 101 |") and "9e-06" in second
+    assert rest == ["", "The end."]
+
+
+def test_a_new_file_is_the_table_alone(tmp_path):
+    report.write(tmp_path / "new" / "table.md", row())
+    assert (tmp_path / "new" / "table.md").read_text() == report.HEADER + row()
+
+
+def test_a_file_without_the_table_is_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\n")
+    with pytest.raises(UserError, match="has no table"):
+        report.write(path, row())
+    assert path.read_text() == "my notes\n"
+
+
+def test_arrays_are_saved_as_reprod_log_does(tmp_path):
+    answer = {
+        "names": np.array(["a"]),
+        "float64/loss/total": np.float64(4),
+        "float64/backward/gradient_norm.a": np.array(2.0),
+        "float64/backward/a.running_mean": np.arange(3.0),
+    }
+    paths = files.save(tmp_path, "paddle", answer)
+    assert {str(path.relative_to(tmp_path)) for path in paths} == {
+        "float64/loss_paddle.npy",
+        "float64/backward_paddle.npy",
+    }
+    # What reprod_log's ReprodDiffHelper.load_info does.
+    loaded = np.load(tmp_path / "float64" / "backward_paddle.npy", allow_pickle=True).tolist()
+    assert set(loaded) == {"gradient_norm.a", "a.running_mean"}
+    np.testing.assert_array_equal(loaded["a.running_mean"], np.arange(3.0))
+
+
+def test_differences_by_step(tmp_path):
+    files.save_differences(tmp_path, [difference(), difference(step="loss", largest=1.0, limit=1e-5)])
+    assert (tmp_path / "float32" / "forward_diff.txt").read_text().endswith("limit 5e-05, PASS\n")
+    assert (tmp_path / "float32" / "loss_diff.txt").read_text().endswith("limit 1e-05, FAIL\n")
