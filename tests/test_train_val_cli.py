@@ -16,7 +16,7 @@ from visualdl import LogReader
 
 import train
 import val
-from paddleseg_ext.engine import cli, pretrained
+from paddleseg_ext.engine import cli, download, pretrained
 
 REPOSITORY = Path(__file__).parent.parent
 CITYSCAPES = "configs/psanet/psanet_resnet50_os8_cityscapes_1024x512_80k.yml"
@@ -198,7 +198,7 @@ def test_without_a_network_it_says_which_file_and_where_to_put_it(cityscapes, tm
     def no_network(*arguments, **unused):
         raise OSError("no network")
 
-    monkeypatch.setattr(pretrained.urllib.request, "urlopen", no_network)
+    monkeypatch.setattr(download.urllib.request, "urlopen", no_network)
     monkeypatch.setattr(pretrained.seg_env, "PRETRAINED_MODEL_HOME", str(tmp_path / "home"))
     start = time.monotonic()
     assert call(train.main, *cityscapes_command(cityscapes, tmp_path / "out")) == 1
