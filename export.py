@@ -34,9 +34,11 @@ def parse(arguments: Sequence[str]):
     )
     parser.add_argument(
         "--output_op",
-        choices=OUTPUT_OPS,
-        default="argmax",
-        help="what the model puts out: labels, probabilities, or logits.",
+        choices=("auto", *OUTPUT_OPS),
+        default="auto",
+        help="what the model puts out: labels (argmax), probabilities (softmax), logits (none) or logits at the size "
+        "of the features; auto is labels, or logits where test_config or a resize among the transforms needs them, "
+        "so that deploy/python/infer.py gives the labels of predict.py.",
     )
     parser.add_argument(
         "--ops",

@@ -10,6 +10,7 @@ EXAMPLES = """
 python val.py --config configs/quickstart/psanet_resnet18_quickstart.yml --model_path output/best_model/model.pdparams
 python val.py --config my.yml --model_path output/best_model --aug_eval --scales 0.75 1.0 1.25 --flip_horizontal
 python val.py --config my.yml --model_path output/best_model --is_slide --crop_size 512 512 --stride 341 341
+python val.py --config my.yml --exported output/export
 """
 
 
@@ -17,7 +18,7 @@ def parse(arguments: Sequence[str]):
     """The flags of the command line."""
     parser = cli.Parser("Evaluate a trained model: mIoU, accuracy, kappa, Dice, and a table of the classes.", EXAMPLES)
     cli.add_config_flags(parser)
-    cli.add_model_path_flag(parser)
+    cli.add_model_path_flag(parser, or_exported=True)
     cli.add_device_flag(parser)
     cli.add_workers_flag(parser)
     cli.add_precision_flags(parser)

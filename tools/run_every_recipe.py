@@ -101,11 +101,10 @@ def steps(config: Path, data: Path, out: Path, options: Sequence[str]) -> Iterat
     yield "train", lambda: train.main([*given, "--save_dir", str(out), *once, *opts])
     yield "evaluate", lambda: val.main([*weights, *opts])
     yield "evaluate ms+flip", lambda: val.main([*weights, *several, *opts])
-    # An exported model knows nothing of test_config: it sees the image whole. It puts out scores instead of labels, so
-    # that undoing a resize can interpolate them as predict.py does. oneDNN has been compared when it is exported.
-    whole, scores, plain = [*opts, "test_config={}"], ["--output_op", "none"], ["--enable_mkldnn", "False"]
-    yield "predict", lambda: predict.main([*weights, *pictures, str(out / "predict"), *whole])
-    yield "export", lambda: export.main([*weights, "--save_dir", str(out / "export"), *scores, *opts])
+    # oneDNN has been compared when the model is exported.
+    plain = ["--enable_mkldnn", "False"]
+    yield "predict", lambda: predict.main([*weights, *pictures, str(out / "predict"), *opts])
+    yield "export", lambda: export.main([*weights, "--save_dir", str(out / "export"), *opts])
     yield "infer", lambda: infer.main(["--config", str(out / "export"), *pictures, str(out / "infer"), *plain])
     yield "compare", lambda: compare(out / "predict/label", out / "infer/label")
 

@@ -1,11 +1,12 @@
 """Segment images with an exported model in Paddle Inference; `python deploy/python/infer.py --help` explains it."""
 
 import argparse
+import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Optional
+from typing import Any, Callable, Union
 
 # A checkout that is not installed works too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -14,15 +15,16 @@ import paddleseg_ext  # noqa: F401, I001, RUF100  before paddle: see there
 
 import numpy as np
 import paddle
-import paddleseg.transforms as T
-from paddleseg.core import infer
 from paddleseg.utils import logger, progbar
 
 from paddleseg_ext.engine import cli, visualize
 from paddleseg_ext.engine.deploy_yaml import Deploy, read_deploy
-from paddleseg_ext.engine.image_list import ImageFile, find_images, read_image
-from paddleseg_ext.engine.predict import where_results_are, write_results
-from paddleseg_ext.engine.predictor import Predictor, open_predictor
+from paddleseg_ext.engine.exported_model import ExportedModel
+from paddleseg_ext.engine.image_list import find_images, read_image
+from paddleseg_ext.engine.predict import LABELS, OVERLAYS, where_results_are, write_labels, write_results
+from paddleseg_ext.engine.predictor import open_predictor
+from paddleseg_ext.engine.video import SUFFIXES as VIDEOS
+from paddleseg_ext.engine.video import Video, write_video
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files import write_whole
 
@@ -30,6 +32,7 @@ EXAMPLES = """
 python deploy/python/infer.py --config output/export/deploy.yaml --image_path photo.jpg --save_dir output/pictures
 python deploy/python/infer.py --config output/export/deploy.yaml --image_path photos/ --batch_size 4 --benchmark
 python deploy/python/infer.py --config output/export/deploy.yaml --image_path list.txt --enable_mkldnn False
+python deploy/python/infer.py --config output/export/deploy.yaml --image_path drive.mp4 --save_dir output/video
 """
 _TENSORRT = "TensorRT was not tried with these models"
 
@@ -48,13 +51,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--config", required=True, metavar="FILE", help="the deploy.yaml that export.py wrote, or its folder."
     )
-    cli.add_picture_flags(parser, save_dir="output/infer")
+    cli.add_picture_flags(parser, save_dir="output/infer", video=True)
     parser.add_argument(
         "--batch_size",
         type=cli.positive_int,
         default=1,
         metavar="N",
-        help="images that run together, where neighbours have one size after the transforms.",
+        help="images that run together, where neighbours have one size.",
     )
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute.")
     parser.add_argument(
@@ -67,7 +70,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--cpu_threads", type=cli.positive_int, metavar="N", help="threads of the CPU (default: all cores)."
     )
-    parser.add_argument("--benchmark", **switch, help="print how long preparing, running and finishing took.")
+    parser.add_argument("--benchmark", **switch, help="print times by stage, and the memory.")
     parser.add_argument("--save_log_path", metavar="FILE", help="with --benchmark, write the table there as well.")
     parser.add_argument("--model_name", default="model", metavar="NAME", help="its name in that table.")
     parser.add_argument("--print_detail", **switch, help="show the log lines of Paddle Inference.")
@@ -79,109 +82,132 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 class Stopwatch:
-    """Seconds spent preparing, running and finishing."""
+    """Seconds spent preparing images, running the model and finishing labels."""
 
-    STAGES = ("prepare", "run", "finish")
+    STAGES = ("pre", "run", "post")
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(self.STAGES, 0.0)
+        self.images = 0
         self._start = time.perf_counter()
 
-    def lap(self, stage: str) -> None:
-        """Count the time since the last lap for ``stage``."""
+    def lap(self, stage: str, of_which: float = 0.0) -> None:
+        """Count the time since the last lap for ``stage``, but ``of_which`` seconds for the running model."""
         now = time.perf_counter()
-        self.seconds[stage] += now - self._start
+        self.seconds[stage] += now - self._start - of_which
+        self.seconds["run"] += of_which
         self._start = now
 
-    def table(self, name: str, images: int) -> str:
-        """Milliseconds per image by stage, and images per second."""
+    def table(self, name: str) -> str:
+        """Milliseconds per image by stage, images per second, and the most memory the process has held."""
         total = sum(self.seconds.values())
-        heads = ["images", *(f"{stage} ms" for stage in (*self.STAGES, "total")), "images/s"]
-        figures = [1000 * value / images for value in (*self.seconds.values(), total)] + [images / total]
-        cells = [str(images), *(f"{figure:.2f}" for figure in figures)]
+        heads = ["images", *(f"{stage} ms" for stage in (*self.STAGES, "total")), "images/s", "memory MB"]
+        figures = [1000 * value / self.images for value in (*self.seconds.values(), total)] + [self.images / total]
+        # In kilobytes on Linux, in bytes on macOS.
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        cells = [str(self.images), *(f"{figure:.2f}" for figure in figures), f"{memory:.0f}"]
         width = max(len(name), len("model"))
         rows = (("model", heads), (name, cells))
         return "\n".join(f"{first:<{width}}" + "".join(f"{cell:>12}" for cell in rest) for first, rest in rows)
 
 
-def batches(images: Sequence[ImageFile], transforms: T.Compose, deploy: Deploy, size: int) -> Iterator[list]:
-    """Lists of (image, pixels, transformed data) whose inputs have one size, at most ``size`` long.
+def batches(pictures: Iterable[tuple], prepare: Callable[[dict], dict], size: int) -> Iterator[tuple]:
+    """Group neighbours that have one size before and after the transforms.
 
-    Raises:
-        UserError: An image cannot be decoded, or has another size than a fixed input.
+    Args:
+        pictures: Of (name, pixels).
+        prepare: The transforms.
+        size: The most in a batch.
+
+    Yields:
+        The (name, pixels) of a batch, its inputs (N, C, H, W), or a list of such with one for every scale, and their
+        ``trans_info``.
     """
-
-    batch = []
-    for image in images:
-        pixels = read_image(image.path, deploy.img_channels)
-        data = transforms({"img": pixels.astype("float32")})
-        given, wanted = data["img"].shape, deploy.input_shape[1:]
-        if any(want not in (-1, have) for have, want in zip(given, wanted)):
-            raise UserError(
-                f"{image.path} is {'x'.join(map(str, given))} (C, H, W) after the transforms and the model was "
-                f"exported for {'x'.join(map(str, wanted))}; export it again without --input_shape."
-            )
-        if batch and (len(batch) == size or batch[-1][2]["img"].shape != given):
-            yield batch
-            batch = []
-        batch.append((image, pixels, data))
-    yield batch
+    batch, inputs, kind = [], [], None
+    for picture in pictures:
+        data = prepare({"img": picture[1].astype("float32")})
+        views = data["img"] if isinstance(data["img"], list) else [data["img"]]
+        this_kind = [view.shape for view in views], data["trans_info"]
+        if batch and (len(batch) == size or this_kind != kind):
+            yield batch, _stacked(inputs), kind[1]
+            batch, inputs = [], []
+        batch.append(picture)
+        inputs.append(data["img"])
+        kind = this_kind
+    if batch:
+        yield batch, _stacked(inputs), kind[1]
 
 
-def to_labels(output: np.ndarray, trans_info: list, output_op: str) -> np.ndarray:
-    """Class indices (H, W), uint8, at the size of the image, from one item of the model's output.
-
-    Scores are resized before the best is taken, as ``predict.py`` does; labels can only be repeated or dropped.
-    """
-    if output_op == "argmax":
-        output = paddle.to_tensor(output[np.newaxis, np.newaxis].astype(np.float32))
-        return infer.reverse_transform(output, trans_info, mode="nearest").numpy()[0, 0].astype(np.uint8)
-    scores = infer.reverse_transform(paddle.to_tensor(output[np.newaxis]), trans_info, mode="bilinear")
-    return paddle.argmax(scores, axis=1, dtype="int32").numpy()[0].astype(np.uint8)
-
-
-def run_model(predictor: Predictor, inputs: list, input_shape: tuple) -> np.ndarray:
-    """The outputs for ``inputs``; where the model's batch is fixed and larger, it is filled up with the last one."""
-    missing = max(0, input_shape[0] - len(inputs))
-    return predictor(np.stack(inputs + inputs[-1:] * missing))[: len(inputs)]
+def _stacked(inputs: list) -> Union[np.ndarray, list]:
+    return [np.stack(views) for views in zip(*inputs)] if isinstance(inputs[0], list) else np.stack(inputs)
 
 
 def segment(
-    predictor: Predictor,
+    model: ExportedModel,
     deploy: Deploy,
-    images: Sequence[ImageFile],
-    save_dir: str,
+    pictures: Iterable[tuple],
+    write: Callable[[str, np.ndarray, np.ndarray], None],
+    count: int,
     batch_size: int = 1,
-    custom_color: Optional[Sequence[int]] = None,
 ) -> Stopwatch:
-    """Segment images and write the results; returns the time it took by stage."""
-    transforms = deploy.preprocess()
-    names = deploy.class_names or [f"class {index}" for index in range(256)]
-    colours = deploy.palette
-    if custom_color or not deploy.palette.any():
-        colours = visualize.palette(len(names), custom_color=custom_color)
+    """Segment pictures and hand each, with its labels, to ``write``.
+
+    Args:
+        pictures: Of (name, pixels uint8).
+        write: Takes name, pixels and labels uint8 (H, W).
+        count: How many pictures there are, as far as it is known.
+
+    Returns:
+        The time it took by stage.
+    """
     if deploy.input_shape[0] > 0:
         batch_size = deploy.input_shape[0]
-    bar = progbar.Progbar(target=len(images), verbose=1)
-    done, watch = 0, Stopwatch()
-    for batch in batches(images, transforms, deploy, batch_size):
-        watch.lap("prepare")
-        outputs = run_model(predictor, [data["img"] for _, _, data in batch], deploy.input_shape)
-        watch.lap("run")
-        for (image, pixels, data), output in zip(batch, outputs):
-            labels = to_labels(output, data["trans_info"], deploy.output_op)
-            write_results(save_dir, image.name, pixels, labels, names, colours)
-        done += len(batch)
-        bar.update(done)
-        watch.lap("finish")
+    bar = progbar.Progbar(target=count, verbose=1)
+    watch = Stopwatch()
+    with paddle.no_grad():
+        for batch, inputs, trans_info in batches(pictures, deploy.protocol.transforms(deploy.preprocess()), batch_size):
+            watch.lap("pre")
+            before = model.seconds
+            try:
+                found = model.labels(inputs, trans_info)
+            except UserError as error:
+                raise UserError(f"{batch[0][0]}: {error}") from None
+            for (name, pixels), labels in zip(batch, found):
+                write(name, pixels, labels)
+            watch.images += len(batch)
+            bar.update(min(watch.images, count) if count > 0 else watch.images)
+            watch.lap("post", of_which=model.seconds - before)
     return watch
+
+
+def segment_video(video: Video, save_dir: str, names: list, colours: np.ndarray, **work: Any) -> Stopwatch:
+    """Segment a video: label images of every frame, and a video of the overlay with its legend.
+
+    Args:
+        save_dir: Gets ``label/NAME/000001.png`` and so on, and ``added_prediction/NAME.mp4``.
+        names, colours: Of the classes.
+        work: The other arguments of ``segment``.
+
+    Raises:
+        UserError: The video ends before its last frame.
+    """
+    stem = video.path.stem
+
+    def write(name: str, pixels: np.ndarray, labels: np.ndarray) -> None:
+        write_labels(save_dir, f"{stem}/{name}", labels)
+        add(visualize.with_legend(visualize.overlay(pixels, labels, colours, len(names)), labels, colours, names))
+
+    frames = ((f"{number:06d}", pixels) for number, pixels in enumerate(video.frames(), 1))
+    with write_video(f"{save_dir}/{OVERLAYS}/{stem}.mp4", video.frames_per_second) as add:
+        return segment(pictures=frames, write=write, count=video.frame_count, **work)
 
 
 def main(arguments: Sequence[str]) -> None:
     """Parse the flags, check everything, run."""
     args = parse(arguments)
     deploy = read_deploy(args.config)
-    images = find_images(args.image_path)
+    is_video = args.image_path.lower().endswith(VIDEOS)
+    found = Video(args.image_path) if is_video else find_images(args.image_path)
     if args.device == "gpu":
         cli.use_device("gpu")
     if args.save_log_path and not args.benchmark:
@@ -196,10 +222,24 @@ def main(arguments: Sequence[str]) -> None:
     )
     # What is left to Paddle outside the predictor is resizing scores.
     paddle.set_device("cpu")
-    watch = segment(predictor, deploy, images, args.save_dir, args.batch_size, args.custom_color)
-    logger.info(where_results_are(args.save_dir, len(images)))
+    names = deploy.class_names or [f"class {index}" for index in range(256)]
+    colours = deploy.palette
+    if args.custom_color or not deploy.palette.any():
+        colours = visualize.palette(len(names), custom_color=args.custom_color)
+    work = {"model": ExportedModel(predictor, deploy), "deploy": deploy, "batch_size": args.batch_size}
+    if is_video:
+        watch = segment_video(found, args.save_dir, names, colours, **work)
+        logger.info(f"{watch.images} frames; see {args.save_dir}: {LABELS}/ (class indices), {OVERLAYS}/ (video).")
+    else:
+
+        def write(name: str, pixels: np.ndarray, labels: np.ndarray) -> None:
+            write_results(args.save_dir, name, pixels, labels, names, colours)
+
+        pictures = ((image.name, read_image(image.path, deploy.img_channels)) for image in found)
+        watch = segment(pictures=pictures, write=write, count=len(found), **work)
+        logger.info(where_results_are(args.save_dir, len(found)))
     if args.benchmark:
-        table = watch.table(args.model_name, len(images))
+        table = watch.table(args.model_name)
         print(table, flush=True)
         if args.save_log_path:
             with write_whole(args.save_log_path) as path:

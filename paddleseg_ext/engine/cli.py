@@ -154,27 +154,40 @@ def add_precision_flags(parser: Parser) -> None:
     )
 
 
-def add_model_path_flag(parser: Parser) -> None:
-    """Add ``--model_path``."""
-    parser.add_argument(
+def add_model_path_flag(parser: Parser, or_exported: bool = False) -> None:
+    """Add ``--model_path``.
+
+    Args:
+        or_exported: Also add ``--exported``; one of the two has to be given.
+    """
+    flags = parser.add_mutually_exclusive_group(required=True)
+    flags.add_argument(
         "--model_path",
-        required=True,
         metavar="FILE.pdparams",
         help="the trained weights, e.g. output/best_model/model.pdparams, or the folder that holds model.pdparams.",
     )
+    if or_exported:
+        flags.add_argument(
+            "--exported",
+            metavar="DIR",
+            help="instead of weights, the folder that export.py wrote: what Paddle Inference makes of the validation "
+            "set, prepared and put together as its deploy.yaml says.",
+        )
 
 
-def add_picture_flags(parser: Parser, save_dir: str) -> None:
+def add_picture_flags(parser: Parser, save_dir: str, video: bool = False) -> None:
     """Add ``--image_path``, ``--save_dir``, ``--device_id`` and ``--custom_color``, of whatever segments images.
 
     Args:
         save_dir: The default of ``--save_dir``.
+        video: Whether ``--image_path`` may name a video.
     """
     parser.add_argument(
         "--image_path",
         required=True,
         metavar="PATH",
-        help="an image, a folder of images, or a text file with one image per line, relative to that file.",
+        help="an image, a folder of images, or a text file with one image per line, relative to that file"
+        + ("; or a video." if video else "."),
     )
     parser.add_argument(
         "--save_dir",

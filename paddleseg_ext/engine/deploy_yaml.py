@@ -1,9 +1,11 @@
 """``deploy.yaml``: what an exported folder says about itself.
 
 PaddleSeg's ``Deploy`` section (model, params, transforms, input_shape, output_op, output_dtype), with file names that
-are true, and what PaddleSeg leaves to the training configuration: classes, colours, custom operators.
+are true, and what PaddleSeg leaves to the training configuration: test protocol, classes, colours, custom operators.
 """
 
+import dataclasses
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
@@ -13,11 +15,12 @@ import paddleseg.transforms as T
 import yaml
 from paddleseg.cvlibs import manager
 
+from paddleseg_ext.engine.inference import InferenceProtocol, protocol_of
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files import write_whole
 
 NAME = "deploy.yaml"
-OUTPUT_OPS = ("argmax", "softmax", "none")
+OUTPUT_OPS = ("argmax", "softmax", "none", "features")
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,14 @@ class Deploy:
         transforms: PaddleSeg's list of preprocessing steps.
         img_channels: 1 or 3.
         input_shape: (N, C, H, W); -1 is any.
-        output_op: ``argmax`` gives labels (N, H, W), ``softmax`` probabilities and ``none`` logits (N, classes, H, W).
+        output_op: ``argmax`` gives labels (N, H, W), ``softmax`` probabilities and ``none`` logits (N, classes, H, W),
+            ``features`` logits at the size of the features, for a protocol that resizes once.
         output_dtype: Of the output.
         custom_ops: Operators that must be registered before the model is loaded.
         class_names: One for every class.
         palette: Colours (256, 3), red green blue.
         paddle_version: What it was exported with.
+        test_config: The keys of ``test_config`` that say how an image becomes labels, see ``InferenceProtocol``.
     """
 
     folder: Path
@@ -50,16 +55,34 @@ class Deploy:
     class_names: list
     palette: np.ndarray
     paddle_version: str
+    test_config: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def protocol(self) -> InferenceProtocol:
+        """How an image becomes labels."""
+        return protocol_of(self.test_config)
 
     def preprocess(self) -> T.Compose:
         """The transforms, ready to run."""
-        steps = []
-        for item in self.transforms:
-            arguments = {key: value for key, value in item.items() if key != "type"}
-            if item.get("type") not in manager.TRANSFORMS.components_dict:
-                raise UserError(f"{self.folder / NAME}: there is no transform {item.get('type')!r}; export again.")
-            steps.append(manager.TRANSFORMS[item["type"]](**arguments))
-        return T.Compose(steps, img_channels=self.img_channels)
+        return preprocessing(self.transforms, self.img_channels, self.folder / NAME)
+
+
+def preprocessing(transforms: list, img_channels: int, where: Union[str, Path]) -> T.Compose:
+    """PaddleSeg's list of preprocessing steps, ready to run.
+
+    Args:
+        where: The file that the list is from.
+
+    Raises:
+        UserError: There is no such transform.
+    """
+    steps = []
+    for item in transforms:
+        arguments = {key: value for key, value in item.items() if key != "type"}
+        if item.get("type") not in manager.TRANSFORMS.components_dict:
+            raise UserError(f"{where}: there is no transform {item.get('type')!r}; correct its name.")
+        steps.append(manager.TRANSFORMS[item["type"]](**arguments))
+    return T.Compose(steps, img_channels=img_channels)
 
 
 def write_deploy(deploy: Deploy) -> Path:
@@ -68,6 +91,7 @@ def write_deploy(deploy: Deploy) -> Path:
         "model": deploy.model,
         "params": deploy.params,
         "transforms": deploy.transforms,
+        "test_config": deploy.test_config,
         "img_channels": deploy.img_channels,
         "input_shape": list(deploy.input_shape),
         "output_op": deploy.output_op,
@@ -76,6 +100,7 @@ def write_deploy(deploy: Deploy) -> Path:
         "class_names": list(deploy.class_names),
         "palette": deploy.palette[: len(deploy.class_names)].tolist(),
         "paddle_version": deploy.paddle_version,
+        "model_sha256": _sha256(deploy.folder / deploy.model),
     }
     path = deploy.folder / NAME
     with write_whole(path) as temporary:
@@ -86,13 +111,14 @@ def write_deploy(deploy: Deploy) -> Path:
 
 
 def read_deploy(path: Union[str, Path]) -> Deploy:
-    """Read ``deploy.yaml``, ours or PaddleSeg's, and check that the files it names are there.
+    """Read ``deploy.yaml``, ours or PaddleSeg's, and check that the files it names are there, and the program its own.
 
     Args:
         path: The file, or the exported folder.
 
     Raises:
-        UserError: It or one of its files is missing, or it is not what export.py writes.
+        UserError: It or one of its files is missing, it is not what export.py writes, or it was written for another
+            program.
     """
     path = Path(path)
     if path.is_dir():
@@ -113,9 +139,20 @@ def read_deploy(path: Union[str, Path]) -> Deploy:
         if not file.is_file() or file.stat().st_size == 0:
             state = "empty" if file.is_file() else "missing"
             raise UserError(f"{file} is {state}, and {path} names it as the {what} file; run export.py again.")
+    if content.get("model_sha256", _sha256(path.parent / model)) != _sha256(path.parent / model):
+        raise UserError(
+            f"{path.parent / model} is damaged or not the model that {path} was written for; run export.py again."
+        )
     output_op = content.get("output_op", "argmax")
     if output_op not in OUTPUT_OPS:
         raise UserError(f"{path}: output_op is {output_op!r} and must be one of {', '.join(OUTPUT_OPS)}.")
+    test_config = content.get("test_config") or {}
+    try:
+        resize_once = protocol_of(test_config).resize_once
+    except (UserError, AttributeError) as error:
+        raise UserError(f"{path}: test_config: {error}; run export.py again.") from None
+    if resize_once != (output_op == "features"):
+        raise UserError(f"{path}: resize_once of test_config and output_op features go together; run export.py again.")
     palette = np.zeros((256, 3), dtype=np.uint8)
     colours = content.get("palette") or []
     if colours:
@@ -133,4 +170,10 @@ def read_deploy(path: Union[str, Path]) -> Deploy:
         class_names=list(content.get("class_names") or ()),
         palette=palette,
         paddle_version=str(content.get("paddle_version", "")),
+        test_config=test_config,
     )
+
+
+def _sha256(path: Path) -> str:
+    """Of a program; it is small, the weights are in a file of their own."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

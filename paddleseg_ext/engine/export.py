@@ -1,6 +1,7 @@
 """Export for Paddle Inference, proved against the live model before it is put in its place."""
 
 import copy
+import dataclasses
 import functools
 import os
 import tempfile
@@ -30,7 +31,8 @@ class ExportForm(paddle.nn.Layer):
 
     Args:
         model: Returns a list whose first item is the logits (N, num_classes, H, W).
-        output_op: ``'argmax'``: labels (N, H, W), int32; ``'softmax'``: probabilities; ``'none'``: logits.
+        output_op: ``'argmax'``: labels (N, H, W), int32; ``'softmax'``: probabilities; ``'none'``: logits;
+            ``'features'``: logits at the size of the features, of a model with ``feature_logits``.
     """
 
     def __init__(self, model: paddle.nn.Layer, output_op: str) -> None:
@@ -39,6 +41,8 @@ class ExportForm(paddle.nn.Layer):
         self.output_op = output_op
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        if self.output_op == "features":
+            return self.model.feature_logits(x)[0]
         logits = self.model(x)[0]
         if self.output_op == "argmax":
             return paddle.argmax(logits, axis=1, dtype="int32")
@@ -56,6 +60,7 @@ def export(
     input_shape: Optional[Sequence[int]] = None,
     output_op: str = "argmax",
     img_channels: int = 3,
+    test_config: Optional[dict] = None,
 ) -> Path:
     """Export a model, compare the export with the model, and only then put it into ``save_dir``.
 
@@ -66,6 +71,7 @@ def export(
         class_names, palette: For ``deploy.yaml``.
         input_shape: (N, C, H, W), -1 for any; None: everything but the channels is left open.
         output_op: See ``ExportForm``.
+        test_config: For ``deploy.yaml``: how an image becomes labels.
 
     Returns:
         The path of ``deploy.yaml``.
@@ -85,39 +91,49 @@ def export(
     if save_dir.exists() and not save_dir.is_dir():
         raise UserError(f"--save_dir: {save_dir} is a file; name a folder.")
     model.eval()
+    wanted = Deploy(
+        folder=save_dir,
+        model="",
+        params="model.pdiparams",
+        transforms=transforms,
+        img_channels=img_channels,
+        input_shape=shape,
+        output_op=output_op,
+        output_dtype="int32" if output_op == "argmax" else "float32",
+        custom_ops=(),
+        class_names=list(class_names),
+        palette=palette,
+        paddle_version=paddle.__version__,
+        test_config=test_config or {},
+    )
     save_dir.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{save_dir.name}.", dir=save_dir.parent) as temporary:
         folder = Path(temporary)
-        deploy = _save(model, folder, shape, output_op, transforms, img_channels, class_names, palette)
+        deploy = save_program(model, dataclasses.replace(wanted, folder=folder))
         if output_op == "argmax":
             # Labels hide small errors, so the same graph is compared with the softmax in the place of the argmax too.
             twin = folder / "probabilities"
             twin.mkdir()
-            values = _save(model, twin, shape, "softmax", transforms, img_channels, class_names, palette)
-            compare(values, model)
+            compare(save_program(model, dataclasses.replace(wanted, folder=twin, output_op="softmax")), model)
         compare(deploy, model)
         write_deploy(deploy)
         return _install(deploy, save_dir)
 
 
-def _save(
-    model: paddle.nn.Layer,
-    folder: Path,
-    shape: tuple,
-    output_op: str,
-    transforms: list,
-    img_channels: int,
-    class_names: Sequence[str],
-    palette: np.ndarray,
-) -> Deploy:
-    """Trace the model and write program and weights; the program's file name depends on the Paddle release."""
+def save_program(model: paddle.nn.Layer, wanted: Deploy) -> Deploy:
+    """Trace the model and write program and weights into ``wanted.folder``.
+
+    Returns:
+        ``wanted`` with the program's file name, which depends on the Paddle release, and the operators it needs.
+    """
+    folder, shape = wanted.folder, wanted.input_shape
     # A fresh list, because InputSpec changes the one it is given.
     spec = [paddle.static.InputSpec([None if side == -1 else side for side in shape], "float32", "x")]
     try:
         with portable_resizes(), warnings.catch_warnings():
             # Paddle 3 says so for every tensor that its own layers make in a program.
             warnings.filterwarnings("ignore", message=".*do not have 'place' interface")
-            traced = paddle.jit.to_static(ExportForm(model, output_op), input_spec=spec, full_graph=True)
+            traced = paddle.jit.to_static(ExportForm(model, wanted.output_op), input_spec=spec, full_graph=True)
             program = traced.forward.concrete_program.main_program
             paddle.jit.save(traced, str(folder / "model"))
     except UserError:
@@ -132,20 +148,8 @@ def _save(
         # to_static leaves the wrapper's forward behind; the model's own is untouched.
         model.eval()
     program_file = next(folder / f"model{suffix}" for suffix in (".json", ".pdmodel") if _there(folder, suffix))
-    return Deploy(
-        folder=folder,
-        model=program_file.name,
-        params="model.pdiparams",
-        transforms=transforms,
-        img_channels=img_channels,
-        input_shape=shape,
-        output_op=output_op,
-        output_dtype="int32" if output_op == "argmax" else "float32",
-        custom_ops=("psamask",) if "psamask" in _operators(program) else (),
-        class_names=list(class_names),
-        palette=palette,
-        paddle_version=paddle.__version__,
-    )
+    custom_ops = ("psamask",) if "psamask" in _operators(program) else ()
+    return dataclasses.replace(wanted, model=program_file.name, custom_ops=custom_ops)
 
 
 def _there(folder: Path, suffix: str) -> bool:
@@ -178,10 +182,10 @@ def compare(deploy: Deploy, model: paddle.nn.Layer) -> float:
     Raises:
         UserError: The difference is too large.
     """
-    what = {"argmax": "labels", "softmax": "probabilities", "none": "logits"}[deploy.output_op]
+    what = {"argmax": "labels", "softmax": "probabilities"}.get(deploy.output_op, "logits")
     checked = _CHECKED if -1 in deploy.input_shape else _CHECKED[:1]
     batches = [sample_input(deploy.input_shape, size, count) for size, count in checked]
-    live = [_logits(model, batch) for batch in batches]
+    live = [_logits(deploy.output_op, model, batch) for batch in batches]
 
     def largest(predictor: Predictor) -> float:
         return float(np.max([_difference(deploy.output_op, x, predictor(batch)) for x, batch in zip(live, batches)]))
@@ -214,16 +218,17 @@ def compare(deploy: Deploy, model: paddle.nn.Layer) -> float:
     return worst
 
 
-def _logits(model: paddle.nn.Layer, batch: np.ndarray) -> np.ndarray:
+def _logits(output_op: str, model: paddle.nn.Layer, batch: np.ndarray) -> np.ndarray:
+    forward = model.feature_logits if output_op == "features" else model
     with paddle.no_grad():
-        return model(paddle.to_tensor(batch))[0].numpy()
+        return forward(paddle.to_tensor(batch))[0].numpy()
 
 
 def _rounding(output_op: str, model: paddle.nn.Layer, batches: list, live: list) -> float:
     """How far float32 takes the live model from itself in float64; 0 for a model that does not run in float64."""
     try:
         double = copy.deepcopy(model).to(dtype="float64")
-        exact = [_logits(double, batch.astype(np.float64)) for batch in batches]
+        exact = [_logits(output_op, double, batch.astype(np.float64)) for batch in batches]
     except Exception as error:
         logger.warning(f"The model does not run in float64, so its rounding is unknown: {paddle_sentence(error)}")
         return 0.0
@@ -234,7 +239,7 @@ def _rounding(output_op: str, model: paddle.nn.Layer, batches: list, live: list)
 
 
 def _as_output(output_op: str, logits: np.ndarray) -> np.ndarray:
-    if output_op == "none":
+    if output_op in ("none", "features"):
         return logits
     if output_op == "argmax":
         return logits.argmax(axis=1)

@@ -1,5 +1,6 @@
 """From the flags of ``export.py`` to an exported folder."""
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from typing import Optional
@@ -11,7 +12,10 @@ from paddleseg_ext.engine.build import Builder
 from paddleseg_ext.engine.checkpoint import load_weights
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.engine.configured_classes import classes_of, image_channels
+from paddleseg_ext.engine.deploy_yaml import preprocessing
 from paddleseg_ext.engine.export import export
+from paddleseg_ext.engine.inference import InferenceProtocol, protocol_of
+from paddleseg_ext.engine.output_op import choose_output
 from paddleseg_ext.ops import backend
 
 
@@ -36,12 +40,15 @@ def run_export(
     # Traced and compared on the CPU: no card is needed, and none with its own rounding has a say.
     paddle.set_device("cpu")
     cfg = load_config(config, opts=opts)
+    protocol = protocol_of(cfg.test_config)
     builder = Builder(cfg, pretrained=False)
     names, colours = classes_of(builder)
     # PaddleSeg's `export` section may ask for other steps than the validation's.
     steps = (cfg.dic.get("export") or {}).get("transforms") or cfg.val_dataset_cfg.get("transforms", [])
+    channels = image_channels(builder)
     model = builder.build("model")
     load_weights(model, model_path)
+    output_op, protocol = choose_output(output_op, protocol, preprocessing(steps, channels, config), model)
     path = export(
         model,
         save_dir,
@@ -50,6 +57,18 @@ def run_export(
         colours,
         input_shape=input_shape,
         output_op=output_op,
-        img_channels=image_channels(builder),
+        img_channels=channels,
+        test_config=_told(protocol),
     )
     logger.info(f"Exported to {path.parent}; try: python deploy/python/infer.py --config {path} --image_path IMAGE")
+
+
+def _told(protocol: InferenceProtocol) -> dict:
+    """What of a protocol is not the default, as ``test_config`` in a YAML would say it."""
+    fields = dataclasses.asdict(protocol)
+    defaults = dataclasses.asdict(InferenceProtocol())
+    return {
+        key: list(value) if isinstance(value, (list, tuple)) else value
+        for key, value in fields.items()
+        if value != defaults[key]
+    }

@@ -84,12 +84,17 @@ def write_results(
     if image.ndim == 2:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
     blended = visualize.overlay(image, labels, colours, len(names))
-    with write_whole(save_dir / LABELS / f"{name}.png") as path:
-        cv2.imwrite(str(path), labels)
+    write_labels(save_dir, name, labels)
     with write_whole(save_dir / COLOURS / f"{name}.png") as path:
         visualize.colour_map(labels, colours).save(path)
     with write_whole(save_dir / OVERLAYS / f"{name}.png") as path:
         cv2.imwrite(str(path), visualize.with_legend(blended, labels, colours, names))
+
+
+def write_labels(save_dir: Union[str, Path], name: str, labels: np.ndarray) -> None:
+    """Write ``label/NAME.png``: class indices, uint8 (H, W), as 8-bit grey, whole or not at all."""
+    with write_whole(Path(save_dir) / LABELS / f"{name}.png") as path:
+        cv2.imwrite(str(path), labels)
 
 
 def where_results_are(save_dir: Union[str, Path], count: int) -> str:
