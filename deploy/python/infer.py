@@ -15,7 +15,7 @@ import paddleseg_ext  # noqa: F401, I001, RUF100  before paddle: see there
 
 import numpy as np
 import paddle
-from paddleseg.utils import logger, progbar
+from paddleseg.utils import logger
 
 from paddleseg_ext.engine import cli, visualize
 from paddleseg_ext.engine.deploy_yaml import Deploy, read_deploy
@@ -23,6 +23,7 @@ from paddleseg_ext.engine.exported_model import ExportedModel
 from paddleseg_ext.engine.image_list import find_images, read_image
 from paddleseg_ext.engine.predict import LABELS, OVERLAYS, where_results_are, write_labels, write_results
 from paddleseg_ext.engine.predictor import open_predictor
+from paddleseg_ext.engine.progress import progress_bar
 from paddleseg_ext.engine.video import SUFFIXES as VIDEOS
 from paddleseg_ext.engine.video import Video, write_video
 from paddleseg_ext.errors import UserError
@@ -162,10 +163,10 @@ def segment(
     """
     if deploy.input_shape[0] > 0:
         batch_size = deploy.input_shape[0]
-    bar = progbar.Progbar(target=count, verbose=1)
+    prepare = deploy.protocol.transforms(deploy.preprocess())
     watch = Stopwatch()
-    with paddle.no_grad():
-        for batch, inputs, trans_info in batches(pictures, deploy.protocol.transforms(deploy.preprocess()), batch_size):
+    with paddle.no_grad(), progress_bar(count) as bar:
+        for batch, inputs, trans_info in batches(pictures, prepare, batch_size):
             watch.lap("pre")
             before = model.seconds
             try:
@@ -175,13 +176,13 @@ def segment(
             for (name, pixels), labels in zip(batch, found):
                 write(name, pixels, labels)
             watch.images += len(batch)
-            bar.update(min(watch.images, count) if count > 0 else watch.images)
+            bar.update(watch.images)
             watch.lap("post", of_which=model.seconds - before)
     return watch
 
 
 def segment_video(video: Video, save_dir: str, names: list, colours: np.ndarray, **work: Any) -> Stopwatch:
-    """Segment a video: label images of every frame, and a video of the overlay with its legend.
+    """Segment a video: label images of every frame, and a video of the frames under their colours.
 
     Args:
         save_dir: Gets ``label/NAME/000001.png`` and so on, and ``added_prediction/NAME.mp4``.
@@ -195,11 +196,14 @@ def segment_video(video: Video, save_dir: str, names: list, colours: np.ndarray,
 
     def write(name: str, pixels: np.ndarray, labels: np.ndarray) -> None:
         write_labels(save_dir, f"{stem}/{name}", labels)
-        add(visualize.with_legend(visualize.overlay(pixels, labels, colours, len(names)), labels, colours, names))
+        # Without the legend, whose height depends on the classes of a frame.
+        add(visualize.overlay(pixels, labels, colours, len(names)))
 
     frames = ((f"{number:06d}", pixels) for number, pixels in enumerate(video.frames(), 1))
     with write_video(f"{save_dir}/{OVERLAYS}/{stem}.mp4", video.frames_per_second) as add:
-        return segment(pictures=frames, write=write, count=video.frame_count, **work)
+        watch = segment(pictures=frames, write=write, count=video.frame_count, **work)
+        video.require_whole()
+    return watch
 
 
 def main(arguments: Sequence[str]) -> None:

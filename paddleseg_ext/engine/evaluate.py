@@ -10,10 +10,11 @@ from typing import Any, Optional, Union
 import numpy as np
 import paddle
 import paddle.nn.functional as F
-from paddleseg.utils import TimeAverager, logger, metrics, progbar
+from paddleseg.utils import TimeAverager, logger, metrics
 
 from paddleseg_ext.datasets.class_names import class_names
 from paddleseg_ext.engine.inference import InferenceProtocol, check_setting
+from paddleseg_ext.engine.progress import progress_bar
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
 from paddleseg_ext.errors import UserError
 
@@ -118,14 +119,14 @@ def evaluate(
     talks = print_detail and parallel.local_rank == 0
     if talks:
         logger.info(f"Start evaluating (total_samples: {len(eval_dataset)}, total_iters: {len(loader)})...")
-        bar = progbar.Progbar(target=len(loader), verbose=1 if parallel.nranks < 2 else 2)
 
     autocast = functools.partial(amp_context, precision, amp_level)
     areas = np.zeros((3, eval_dataset.num_classes), dtype=np.int64)
     scores, truths = [], []
     reader_cost, batch_cost = TimeAverager(), TimeAverager()
     start = time.time()
-    with paddle.no_grad():
+    verbose = (1 if parallel.nranks < 2 else 2) if talks else 0
+    with paddle.no_grad(), progress_bar(len(loader), verbose) as bar:
         for step, data in enumerate(checked(loader)):
             reader_cost.record(time.time() - start)
             label = data["label"].astype("int64")
@@ -140,9 +141,8 @@ def evaluate(
                 scores.append((logits if are_probabilities else F.softmax(logits, axis=1)).numpy())
                 truths.append(label.numpy())
             batch_cost.record(time.time() - start, num_samples=len(label))
-            if talks:
-                costs = [("batch_cost", batch_cost.get_average()), ("reader cost", reader_cost.get_average())]
-                bar.update(step + 1, costs)
+            costs = [("batch_cost", batch_cost.get_average()), ("reader cost", reader_cost.get_average())]
+            bar.update(step + 1, costs)
             reader_cost.reset()
             batch_cost.reset()
             start = time.time()

@@ -54,6 +54,11 @@ def run_evaluation(
         test_config = {**{key: value for key, value in test_config.items() if key in _FIGURES}, **deploy.test_config}
     settings = overruled(test_config, settings)
     protocol = protocol_of(settings)  # tells what is wrong before the data set is read
+    if exported is not None and deploy.output_op == "argmax" and (protocol.is_slide or protocol.aug_eval):
+        raise UserError(
+            f"{exported} puts out labels, which cannot be averaged over windows, scales or mirrored images; export "
+            "with --output_op none."
+        )
     device = cli.use_device(device)
     logger.info(f"Device: {device}")
     utils.set_cv2_num_threads(settings.get("num_workers", 0))
@@ -61,11 +66,6 @@ def run_evaluation(
     dataset = builder.build("val_dataset")
     check_dataset(dataset, "val_dataset")
     if exported is not None:
-        if deploy.output_op == "argmax" and (protocol.is_slide or protocol.aug_eval):
-            raise UserError(
-                f"{exported} puts out labels, which cannot be averaged over windows, scales or mirrored images; export "
-                "with --output_op none."
-            )
         dataset.transforms = deploy.preprocess()
         model = ExportedModel(open_predictor(deploy, device="gpu" if device == "gpu" else "cpu"), deploy)
         # What is left to Paddle outside the predictor is small.

@@ -13,10 +13,14 @@ from paddleseg_ext.engine.checkpoint import load_weights
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.engine.configured_classes import classes_of, image_channels
 from paddleseg_ext.engine.deploy_yaml import preprocessing
-from paddleseg_ext.engine.export import export
+from paddleseg_ext.engine.export import PADDLE_INFERENCE, export
 from paddleseg_ext.engine.inference import InferenceProtocol, protocol_of
+from paddleseg_ext.engine.onnx_export import OPSET, onnx_form
 from paddleseg_ext.engine.output_op import choose_output
+from paddleseg_ext.errors import UserError
 from paddleseg_ext.ops import backend
+
+FORMATS = ("paddle", "onnx")
 
 
 def run_export(
@@ -27,6 +31,8 @@ def run_export(
     output_op: str,
     ops: Optional[str] = None,
     opts: Optional[Sequence[str]] = None,
+    file_format: str = "paddle",
+    opset: Optional[int] = None,
     traceback: bool = False,
 ) -> None:
     """Check the configuration and the weights, then export and compare. The arguments are the flags of ``export.py``.
@@ -34,6 +40,13 @@ def run_export(
     Raises:
         UserError: Anything the user can put right, or an export that differs from the model.
     """
+    form = PADDLE_INFERENCE
+    if file_format == "onnx":
+        if ops == "compiled":
+            raise UserError("--ops compiled: no ONNX runtime has the compiled operator; leave --ops out.")
+        ops, form = "native", onnx_form(opset or OPSET)
+    elif opset:
+        raise UserError("--opset is for --format onnx; add that, or leave --opset out.")
     if ops:
         os.environ[backend.VARIABLE] = ops
         backend.selected_backend.cache_clear()
@@ -59,8 +72,10 @@ def run_export(
         output_op=output_op,
         img_channels=channels,
         test_config=_told(protocol),
+        form=form,
     )
-    logger.info(f"Exported to {path.parent}; try: python deploy/python/infer.py --config {path} --image_path IMAGE")
+    flag = "python/infer.py --config" if file_format == "paddle" else "onnx/infer.py --model"
+    logger.info(f"Exported to {path.parent}; try: python deploy/{flag} {path} --image_path IMAGE")
 
 
 def _told(protocol: InferenceProtocol) -> dict:

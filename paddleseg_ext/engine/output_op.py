@@ -70,7 +70,10 @@ def _resizes(transforms: T.Compose) -> bool:
     """Whether the transforms resize some picture, by what they note in ``trans_info``."""
     for size in _SMALL_AND_LARGE:
         shape = size if transforms.img_channels == 1 else (*size, transforms.img_channels)
-        data = transforms({"img": np.zeros(shape, np.float32)})
+        try:
+            data = transforms({"img": np.zeros(shape, np.float32)})
+        except Exception:  # A padding refuses what is larger; it resizes nothing.
+            continue
         if any(kind == "resize" for kind, _ in data["trans_info"]):
             return True
     return False

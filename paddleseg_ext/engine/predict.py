@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import paddle
 import paddleseg.transforms as T
-from paddleseg.utils import progbar
 
 from paddleseg_ext.engine import visualize
 from paddleseg_ext.engine.image_list import read_image
 from paddleseg_ext.engine.inference import InferenceProtocol
+from paddleseg_ext.engine.progress import progress_bar
 from paddleseg_ext.files import write_whole
 
 # The first is ours, the other two are PaddleSeg's names.
@@ -46,8 +46,7 @@ def predict(
     protocol.check_model(model)
     model.eval()
     prepare = protocol.transforms(transforms)
-    bar = progbar.Progbar(target=len(images), verbose=1)
-    with paddle.no_grad():
+    with paddle.no_grad(), progress_bar(len(images)) as bar:
         for done, image in enumerate(images, 1):
             pixels = read_image(image.path, transforms.img_channels)
             data = prepare({"img": pixels.astype("float32")})

@@ -28,6 +28,7 @@ class Video:
         path: The file.
         frame_count: How many frames it says it has; -1 where it does not say.
         frames_per_second: As the file says, or 25.
+        frames_read: How many were read so far.
 
     Raises:
         UserError: It is missing, or OpenCV cannot read it.
@@ -43,28 +44,29 @@ class Video:
             raise UserError(f"{path} cannot be read as a video; it may be damaged or of a format OpenCV does not know.")
         self.frame_count = max(-1, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self.frames_per_second = capture.get(cv2.CAP_PROP_FPS) or _FRAMES_PER_SECOND
+        self.frames_read = 0
         capture.release()
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Every frame, uint8 (H, W, 3), blue green red.
-
-        Raises:
-            UserError: At the end, if it comes before the last frame.
-        """
-        capture, read = cv2.VideoCapture(str(self.path)), 0
+        """Every frame, uint8 (H, W, 3), blue green red; call ``require_whole`` after the last."""
+        capture = cv2.VideoCapture(str(self.path))
+        self.frames_read = 0
         try:
             while True:
                 there, frame = capture.read()
                 if not there:
-                    break
-                read += 1
+                    return
+                self.frames_read += 1
                 yield frame
         finally:
             capture.release()
-        if read + _SPARE_FRAMES < self.frame_count:
+
+    def require_whole(self) -> None:
+        """Raise ``UserError`` if the frames came to an end before the last."""
+        if self.frames_read + _SPARE_FRAMES < self.frame_count:
             raise UserError(
-                f"{self.path} ends after frame {read} of {self.frame_count}; it is damaged, so copy it again or cut it "
-                "off there. The label images of the frames that were read are kept, the video is not written."
+                f"{self.path} ends after frame {self.frames_read} of {self.frame_count}; it is damaged, so copy it "
+                "again or cut it off there. The label images of the frames so far are kept, the video is not written."
             )
 
 
@@ -73,18 +75,22 @@ def write_video(path: Union[str, Path], frames_per_second: float) -> Iterator[Ca
     """Yield a function that adds a frame, uint8 (H, W, 3), to a video (MPEG-4 in .mp4), whole or not at all.
 
     Raises:
+        ValueError: A frame has another size than the first; OpenCV would leave it out without a word.
         UserError: OpenCV cannot write this kind of video.
     """
     with write_whole(path) as temporary:
-        writer = None
+        writer = shape = None
 
         def add(frame: np.ndarray) -> None:
-            nonlocal writer
+            nonlocal writer, shape
             if writer is None:
+                shape = frame.shape
                 code = cv2.VideoWriter_fourcc(*"mp4v")
                 writer = cv2.VideoWriter(str(temporary), code, frames_per_second, frame.shape[1::-1])
                 if not writer.isOpened():
                     raise UserError(f"{path}: the installed OpenCV cannot write videos; install opencv-python.")
+            if frame.shape != shape:
+                raise ValueError(f"a frame of {frame.shape} in a video of {shape}")
             writer.write(frame)
 
         try:
