@@ -1,0 +1,245 @@
+# Sourced by the scripts of test_tipc/: reads a TIPC file, runs the steps it describes, logs how each ended.
+#
+# A TIPC file is read by line number, as in every Paddle repository: line 4 is gpu_list, line 16 the trainer, and so on.
+
+set -u
+set -o pipefail
+
+TIPC_MODES="lite_train_lite_infer lite_train_whole_infer whole_train_whole_infer whole_infer benchmark_train"
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# Text without the white space around it.
+trimmed() {
+    local text=$1
+    text=${text#"${text%%[![:space:]]*}"}
+    printf '%s' "${text%"${text##*[![:space:]]}"}"
+}
+
+# KEY:VALUE -> KEY
+func_parser_key() { trimmed "${1%%:*}"; }
+
+# KEY:VALUE -> VALUE
+func_parser_value() { trimmed "${1#*:}"; }
+
+# KEY:MODE=VALUE|MODE=VALUE -> the VALUE of $MODE; KEY:VALUE -> VALUE, in every mode. Status 1: nothing for $MODE.
+func_parser_params() {
+    local text entry entries
+    text=$(func_parser_value "$1")
+    IFS='|' read -ra entries <<<"$text"
+    for entry in ${entries[@]+"${entries[@]}"}; do
+        if [ "${entry%%=*}" = "$MODE" ]; then
+            printf '%s' "${entry#*=}"
+            return
+        fi
+    done
+    case $text in
+        *=*) return 1 ;;
+        *) printf '%s' "$text" ;;
+    esac
+}
+
+# What the lines of a section have to be: a key, `*` for any key, `##`, or `-` for what is not read. Sections of a training file come in this
+# order; those from infer_benchmark_params on may be missing.
+declare -A TIPC_SECTIONS=(
+    [train_params]="model_name python gpu_list * * * * * * train_model_name train_infer_img_dir * ## trainer * * * * * * ##"
+    [eval_params]="eval * ##"
+    [export_params]="* * * * * * * *"
+    [infer_params]="infer_model infer_export infer_quant inference * * * * * * * * * * * *"
+    [infer_benchmark_params]="random_infer_input"
+    [to_static_train_benchmark_params]="to_static_train"
+    [train_benchmark_params]="batch_size fp_items epoch * flags *"
+    [paddle2onnx_params]="model_name python 2onnx * * * * * * inference * *"
+    [base_train]="model_name python gpu_list * * * * * * train_model_name train_infer_img_dir * ## trainer * * * * * * -"
+)
+
+# open_tipc FILE KIND: goes to the root of the repository, checks the whole file and leaves its lines in `lines`, counted
+# from 1. KIND: train (or the training section alone), paddle2onnx, dy2static. Ends with a sentence that names the line
+# if it is not one.
+open_tipc() {
+    local kind=$2 known number=1 name word line key expected=()
+    tipc_file=$1
+    [ -f "$tipc_file" ] || fail "$tipc_file does not exist; name a file of test_tipc/configs/."
+    case $tipc_file in /*) ;; *) tipc_file=$PWD/$tipc_file ;; esac
+    cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+    tipc_file=${tipc_file#"$PWD/"}
+    lines=("")
+    while IFS= read -r line || [ -n "$line" ]; do
+        lines+=("$(trimmed "${line%$'\r'}")")
+    done <"$tipc_file"
+    while [ "${#lines[@]}" -gt 1 ] && [ -z "${lines[-1]}" ]; do
+        unset 'lines[-1]'
+    done
+    case $kind in
+        train) known="train_params" ;;
+        paddle2onnx) known="paddle2onnx_params" ;;
+        dy2static) known="base_train" ;;
+    esac
+    [ "${#lines[@]}" -gt 1 ] || fail "$tipc_file is empty; its first line is the heading $known."
+
+    for ((number = 1; number < ${#lines[@]}; )); do
+        name=$(heading "${lines[number]}") || fail "$tipc_file line $number: '${lines[number]}' is no heading$(
+            [ "$number" -gt 1 ] && printf ' and the section before it is complete'
+        ); write ===${known%% *}=== there."
+        case " $known " in
+            *" $name "*) ;;
+            *) fail "$tipc_file line $number: the section $name has no place here; expected ${known// / or }." ;;
+        esac
+        IFS=' ' read -ra expected <<<"${TIPC_SECTIONS[$name]}"
+        for word in "${expected[@]}"; do
+            number=$((number + 1))
+            line=${lines[number]-}
+            if [ "$name" = train_benchmark_params ] && [ "$word" = "*" ] && [ "$number" -eq "${#lines[@]}" ] \
+                && [ "${#expected[@]}" -eq 6 ] && [ -z "$line" ]; then
+                break # log_iters and repeats may be left out.
+            fi
+            [ "$number" -lt "${#lines[@]}" ] || fail "$tipc_file ends in the section $name, before its line $number; it is cut off."
+            if [ "$word" = "##" ]; then
+                [ "$line" = "##" ] || fail "$tipc_file line $number: expected ##, got '$line'; a line is missing or too much above."
+                continue
+            fi
+            key=$(func_parser_key "$line")
+            [ "$word" != "-" ] || continue
+            case $line in
+                *:*) ;;
+                *) fail "$tipc_file line $number: expected $(describe "$word"), got '$line'; null:null is a line without meaning." ;;
+            esac
+            [ "$word" = "*" ] || [ "$word" = "$key" ] \
+                || fail "$tipc_file line $number: expected $(describe "$word"), got '$line'; a line is missing or too much above."
+        done
+        number=$((number + 1))
+        case $name in
+            train_params) known="eval_params" ;;
+            eval_params) known="export_params" ;;
+            export_params) known="infer_params" ;;
+            *benchmark_params | infer_params) known="infer_benchmark_params to_static_train_benchmark_params train_benchmark_params" ;;
+        esac
+    done
+    case $kind:$name in
+        train:eval_params | train:export_params)
+            fail "$tipc_file ends after the section $name; it is cut off." ;;
+    esac
+
+    model_name=$(func_parser_value "${lines[2]}")
+    python=$(func_parser_value "${lines[3]}")
+    plain_name "$model_name" || fail "$tipc_file line 2: model_name '$model_name' names a folder; use letters, digits, - and _."
+    command -v "$python" >/dev/null || fail "$tipc_file line 3: there is no $python here; name the interpreter to use."
+}
+
+# The name in a heading: ===NAME===.
+heading() {
+    [[ $1 =~ ^=+\ *([a-z0-9_]+)\ *=+$ ]] && printf '%s' "${BASH_REMATCH[1]}"
+}
+
+describe() { if [ "$1" = "*" ]; then printf 'KEY:VALUE'; else printf '%s:VALUE' "$1"; fi; }
+
+# Whether $1 can be a folder's name and lead nowhere else.
+plain_name() { [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]*$ ]]; }
+
+# The number of the line after the heading of section $1, or nothing.
+first_line_of() {
+    local number
+    for ((number = 1; number < ${#lines[@]}; number++)); do
+        if [ "$(heading "${lines[number]}")" = "$1" ]; then
+            printf '%s' $((number + 1))
+            return
+        fi
+    done
+}
+
+# require_mode MODE MODES: ends with a sentence unless MODE is one of them.
+require_mode() {
+    case " $2 " in
+        *" ${1:-none} "*) ;;
+        *) fail "the mode '$1' is none of ${2// /, }." ;;
+    esac
+}
+
+# mode_value N: what line N says for $MODE, in `reply`.
+mode_value() {
+    reply=$(func_parser_params "${lines[$1]}") \
+        || fail "$tipc_file line $1: no value for the mode $MODE in '${lines[$1]}'; add |$MODE=VALUE."
+}
+
+# A command as words, quotes understood as a shell would, in `words`.
+split_words() {
+    local text
+    text=$(xargs -r -n 1 printf '%s\n' <<<"$1" 2>/dev/null) || fail "$tipc_file: a quote is missing in '$1'."
+    words=()
+    [ -z "$text" ] || mapfile -t words <<<"$text"
+}
+
+# Append KEY=VALUE to the command in `cmd`, unless either is null or the value empty.
+func_set_params() {
+    local value=$2
+    [[ $value =~ ^\'(.*)\'$ ]] && value=${BASH_REMATCH[1]}
+    if [ "$1" != null ] && [ "$value" != null ] && [ -n "$value" ]; then
+        cmd+=("$1=$value")
+    fi
+}
+
+# The cards that this machine and its Paddle have.
+gpu_count() {
+    if ! command -v nvidia-smi >/dev/null || ! nvidia-smi -L >/dev/null 2>&1; then
+        echo 0
+    else
+        "$python" -c 'import paddle; print(paddle.device.cuda.device_count())' 2>/dev/null | tail -n 1
+    fi
+}
+
+# open_log NAME: where results go, and the counts that `finish` tells.
+open_log() {
+    LOG_PATH=./test_tipc/output/$model_name/$MODE
+    status_log=$LOG_PATH/$1
+    passed=0 failed=0 skipped=0
+    mkdir -p "$LOG_PATH"
+    echo "------------------------ $MODE ------------------------" >>"$status_log"
+}
+
+# status_check STATUS COMMAND STATUS_LOG MODEL_NAME LOG_PATH
+status_check() {
+    local verdict=successfully
+    if [ "$1" -eq 0 ]; then
+        passed=$((passed + 1))
+    else
+        verdict=failed
+        failed=$((failed + 1))
+    fi
+    printf '\033[33m Run %s with command - %s - %s - %s  \033[0m\n' "$verdict" "$4" "$2" "$5" | tee -a "$3"
+}
+
+# run_step LOG: runs the command in `cmd`; its output goes to the screen and to LOG, its fate to the status log.
+run_step() {
+    local status=0
+    mkdir -p "$(dirname "$1")"
+    printf '\n==> %s\n' "${cmd[*]}"
+    "${cmd[@]}" 2>&1 | tee "$1"
+    status=${PIPESTATUS[0]}
+    status_check "$status" "${cmd[*]}" "$status_log" "$model_name" "$1"
+    return "$status"
+}
+
+# skip WHAT WHY
+skip() {
+    skipped=$((skipped + 1))
+    printf ' Skipped - %s - %s: %s\n' "$model_name" "$1" "$2" | tee -a "$status_log"
+}
+
+# Tells the counts; ends with status 1 if a step failed, or if none was run.
+finish() {
+    printf '\n%s: %d ran successfully, %d failed, %d skipped; see %s\n' "$model_name $MODE" "$passed" "$failed" "$skipped" "$status_log"
+    [ "$failed" -eq 0 ] || exit 1
+    [ "$passed" -gt 0 ] || fail "nothing was run, so nothing is shown; see why above."
+}
+
+# require_data PATH LINE: ends with a sentence unless prepare.sh has put the pictures there, for this mode.
+require_data() {
+    local stamp=test_tipc/data/prepared_for
+    local cure="run bash test_tipc/prepare.sh $tipc_file $MODE first"
+    [ -e "$1" ] || fail "$tipc_file line $2: $1 does not exist; $cure."
+    case ${1#./} in test_tipc/data/*) ;; *) return 0 ;; esac
+    [ "$(cat "$stamp" 2>/dev/null)" = "$MODE" ] || fail "test_tipc/data was prepared for $(cat "$stamp" 2>/dev/null || echo 'nothing'); $cure."
+}

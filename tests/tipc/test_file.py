@@ -1,0 +1,104 @@
+"""TIPC files: the project's own are read, a broken one is told by its line before anything is done."""
+
+import re
+
+import pytest
+
+from paddleseg_ext.engine.config import load_config
+from tests.tipc.conftest import ROOT, TIPC
+
+FILES = sorted((TIPC / "configs").rglob("*.txt"))
+MODE = "lite_train_lite_infer"
+
+
+def kind(path):
+    return "paddle2onnx" if "paddle2onnx" in path.name else "dy2static" if "dy2static" in path.name else "train"
+
+
+@pytest.mark.parametrize("path", FILES, ids=[f"{path.parent.name}-{kind(path)}" for path in FILES])
+def test_the_files_of_the_project(chain, path):
+    done = chain.bash(f"source {TIPC}/common_func.sh; open_tipc {path} {kind(path)}; echo ${{#lines[@]}} $model_name")
+    assert done.returncode == 0, done.stderr
+    count, model = done.stdout.split()
+    assert (int(count) - 1, model) == ({"train": 63, "dy2static": 22, "paddle2onnx": 13}[kind(path)], path.parent.name)
+    configs = set(re.findall(r"--config (\S+)", path.read_text()))
+    assert configs and all((ROOT / config).is_file() for config in configs)
+
+
+def test_three_models_three_chains():
+    assert {(path.parent.name, kind(path)) for path in FILES} == {
+        (model, chain) for model in ("psanet", "pspnet", "isanet") for chain in ("train", "dy2static", "paddle2onnx")
+    }
+
+
+@pytest.mark.parametrize("model", ("psanet", "pspnet", "isanet"))
+def test_the_network_is_the_published_one(model):
+    """Only pictures, length, batch and the weights to start from are TIPC's."""
+    ours = load_config(TIPC / "configs" / model / f"{model}_resnet50_os8_cityscapes_256x128_lite.yml").dic
+    published = load_config(ROOT / "configs" / model / f"{model}_resnet50_os8_cityscapes_1024x512_220e_ssseg.yml").dic
+    assert published["model"]["backbone"].pop("pretrained") is not None
+    assert ours["model"]["backbone"].pop("pretrained") is None
+    theirs = {
+        key: published[key] for key in published if key not in ("batch_size", "iters", "train_dataset", "val_dataset")
+    }
+    assert {key: ours[key] for key in theirs} == theirs
+
+
+@pytest.mark.parametrize(
+    ("changes", "drop", "sentence"),
+    (
+        ({}, (5,), "line 11: expected train_model_name:VALUE, got 'train_infer_img_dir:val.list'"),
+        ({16: "norm_train train.py"}, (), "line 16: expected KEY:VALUE, got 'norm_train train.py'"),
+        ({14: "--seed:1"}, (), "line 14: expected ##, got '--seed:1'"),
+        ({23: "eval_params"}, (), "line 23: 'eval_params' is no heading"),
+        ({27: "===infer_params==="}, (), "line 27: the section infer_params has no place here; expected export_params"),
+        ({1: "===base_train==="}, (), "line 1: the section base_train has no place here; expected train_params"),
+        ({4: "gpu_list:all"}, (), "line 4: 'all' is no list of cards"),
+        ({4: "gpu_list:0,"}, (), "line 4: '0,' is no list of cards"),
+        ({4: "gpu_list:-1|-1,-1|0", 5: "--device:cpu|gpu"}, (), "line 5: 2 devices for the 3 entries of gpu_list"),
+        ({2: "model_name:../.."}, (), "line 2: model_name '../..' names a folder"),
+        ({15: "trainer:../../x"}, (), "line 15: '../../x' is no name of a trainer"),
+        ({3: "python:python3.7.x"}, (), "line 3: there is no python3.7.x here"),
+        ({7: "--iters:lite_infer=1"}, (), "line 7: no value for the mode lite_train_lite_infer"),
+        ({12: "train_infer_img_dir:none.list"}, (), "line 12: none.list does not exist; run bash test_tipc/prepare.sh"),
+        ({}, range(40, 64), "ends in the section infer_params, before its line 40"),
+        ({}, range(27, 64), "ends after the section eval_params; it is cut off"),
+        ({}, range(1, 64), "is empty"),
+        ({64: "seed:1"}, (), "line 64: 'seed:1' is no heading and the section before it is complete"),
+    ),
+)
+def test_broken(chain, changes, drop, sentence):
+    file = chain.write({number: text for number, text in changes.items() if number < 64}, drop=drop)
+    if 64 in changes:
+        file.write_text(file.read_text() + changes[64] + "\n")
+    assert sentence in chain.refused("test_train_inference_python.sh", file, MODE)
+
+
+def test_a_missing_quote_runs_nothing(chain):
+    file = chain.write({16: "norm_train:train.py --opts 'a"})
+    done = chain.run("test_train_inference_python.sh", file, MODE)
+    assert done.returncode == 1 and "a quote is missing" in done.stderr
+    assert not (chain.root / "calls").exists()
+
+
+@pytest.mark.parametrize("script", ("prepare.sh", "test_train_inference_python.sh", "benchmark_train.sh"))
+def test_wrong_mode_or_file(chain, script):
+    file = chain.write()
+    assert "the mode 'lite' is none of" in chain.refused(script, file, "lite")
+    mode = "benchmark_train" if "benchmark" in script else MODE
+    assert "no.txt does not exist" in chain.refused(script, "no.txt", mode)
+    assert "usage: bash test_tipc/" in chain.refused(script)
+
+
+@pytest.mark.parametrize("script", ("test_paddle2onnx.sh", "test_train_dy2static_python.sh"))
+def test_the_other_chains(chain, script):
+    assert "usage: bash test_tipc/" in chain.refused(script)
+    assert "has no place here" in chain.refused(script, chain.write())
+
+
+def test_short_files_and_windows_line_ends(chain):
+    """Without the benchmark sections, as many files of other repositories end; with CRLF; `trainer:norm`."""
+    file = chain.write({15: "trainer:norm"}, drop=range(53, 64))
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert chain.run("test_train_inference_python.sh", file, MODE).returncode == 0
+    assert "train.py" in chain.calls()[0]
