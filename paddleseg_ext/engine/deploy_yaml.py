@@ -100,7 +100,8 @@ def write_deploy(deploy: Deploy) -> Path:
         "class_names": list(deploy.class_names),
         "palette": deploy.palette[: len(deploy.class_names)].tolist(),
         "paddle_version": deploy.paddle_version,
-        "model_sha256": _sha256(deploy.folder / deploy.model),
+        # Of the program, which is small; the weights are in a file of their own.
+        "model_sha256": hashlib.sha256((deploy.folder / deploy.model).read_bytes()).hexdigest(),
     }
     path = deploy.folder / NAME
     with write_whole(path) as temporary:
@@ -139,7 +140,9 @@ def read_deploy(path: Union[str, Path]) -> Deploy:
         if not file.is_file() or file.stat().st_size == 0:
             state = "empty" if file.is_file() else "missing"
             raise UserError(f"{file} is {state}, and {path} names it as the {what} file; run export.py again.")
-    if content.get("model_sha256", _sha256(path.parent / model)) != _sha256(path.parent / model):
+    program = (path.parent / model).read_bytes()
+    digest = hashlib.sha256(program).hexdigest()
+    if content.get("model_sha256", digest) != digest:
         raise UserError(
             f"{path.parent / model} is damaged or not the model that {path} was written for; run export.py again."
         )
@@ -166,14 +169,10 @@ def read_deploy(path: Union[str, Path]) -> Deploy:
         input_shape=tuple(content.get("input_shape") or (-1, 3, -1, -1)),
         output_op=output_op,
         output_dtype=content.get("output_dtype", "int32"),
-        custom_ops=tuple(content.get("custom_ops") or ()),
+        # PaddleSeg's deploy.yaml does not say; Paddle's message about an operator it does not know says nothing.
+        custom_ops=tuple(content.get("custom_ops") or (["psamask"] if b"psamask" in program else ())),
         class_names=list(content.get("class_names") or ()),
         palette=palette,
         paddle_version=str(content.get("paddle_version", "")),
         test_config=test_config,
     )
-
-
-def _sha256(path: Path) -> str:
-    """Of a program; it is small, the weights are in a file of their own."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -147,6 +147,20 @@ def test_onednn_that_raises_is_left_out(project, exported, monkeypatch, capfd):
     assert "cannot run this model with it ((Unimplemented) not this one.)" in "".join(capfd.readouterr())
 
 
+def test_a_deploy_yaml_without_our_keys_is_read(project, exported, infer, tmp_path):
+    """PaddleSeg's own says neither which operators the program needs, nor what the classes are called."""
+    shutil.copytree(exported, tmp_path / "e")
+    content = yaml.safe_load((exported / "deploy.yaml").read_text())["Deploy"]
+    known = ("model", "params", "transforms", "input_shape", "output_op", "output_dtype")
+    theirs = {key: content[key] for key in known}
+    (tmp_path / "e/deploy.yaml").write_text(yaml.safe_dump({"Deploy": theirs}))
+    assert read_deploy(tmp_path / "e").custom_ops == ("psamask",)
+    for folder, name in ((exported, "ours"), (tmp_path / "e", "theirs")):
+        assert cli.run(infer.main, infer_words(folder, project, tmp_path / name)) == 0
+    labels = [files_below(tmp_path / name / "label") for name in ("ours", "theirs")]
+    assert labels[0] == labels[1]
+
+
 def damaged(exported, tmp_path, change):
     shutil.copytree(exported, tmp_path / "model")
     change(tmp_path / "model", read_deploy(exported))
