@@ -1,12 +1,16 @@
 """Segment images with an exported model in Paddle Inference; `python deploy/python/infer.py --help` explains it."""
 
 import argparse
-import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, Union
+
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None
 
 # A checkout that is not installed works too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -104,12 +108,18 @@ class Stopwatch:
         total = sum(self.seconds.values())
         heads = ["images", *(f"{stage} ms" for stage in (*self.STAGES, "total")), "images/s", "memory MB"]
         figures = [1000 * value / self.images for value in (*self.seconds.values(), total)] + [self.images / total]
-        # In kilobytes on Linux, in bytes on macOS.
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-        cells = [str(self.images), *(f"{figure:.2f}" for figure in figures), f"{memory:.0f}"]
+        cells = [str(self.images), *(f"{figure:.2f}" for figure in figures), _peak_memory()]
         width = max(len(name), len("model"))
         rows = (("model", heads), (name, cells))
         return "\n".join(f"{first:<{width}}" + "".join(f"{cell:>12}" for cell in rest) for first, rest in rows)
+
+
+def _peak_memory() -> str:
+    """Megabytes that the process held at most; ``-`` where the system does not tell."""
+    if resource is None:
+        return "-"
+    # In kilobytes on Linux, in bytes on macOS.
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == 'darwin' else 2**10):.0f}"
 
 
 def batches(pictures: Iterable[tuple], prepare: Callable[[dict], dict], size: int) -> Iterator[tuple]:

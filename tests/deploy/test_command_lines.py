@@ -56,7 +56,12 @@ def test_infer_in_a_process_of_its_own_registers_the_operator(project, exported,
     table = (tmp_path / "table.txt").read_text()
     assert table in done.stdout
     assert table.splitlines()[0].split()[:2] == ["model", "images"]
-    assert table.splitlines()[1].split()[:2] == ["thin", "3"]
+    name, images, *times, per_second, memory = table.splitlines()[1].split()
+    assert (name, images) == ("thin", "3")
+    pre, run, post, total = map(float, times)
+    assert min(pre, run, post) > 0 and total == pytest.approx(pre + run + post, abs=0.05)
+    assert float(per_second) == pytest.approx(1000 / total, rel=0.05)
+    assert 100 < int(memory) < 100_000
     assert len(files_below(tmp_path / "infer")) == 9
 
 
