@@ -3,8 +3,8 @@
 #
 #   bash test_tipc/benchmark_train.sh FILE benchmark_train [PARAMS]
 #
-# PARAMS: MODEL_bsN_PRECISION_DP_N1Cn, such as dynamic_bs2_fp32_DP_N1C1; dynamicTostatic_... trains a static graph; N1C2 takes
-# two cards, or two processes where there is no card. Without PARAMS the batch sizes and precisions of FILE on one card.
+# PARAMS: as dynamic_bs2_fp32_DP_N1C1; dynamicTostatic_... trains a static graph; N1C2 takes two cards, or two processes
+# where there is no card. Without PARAMS the batch sizes and precisions of FILE on one card.
 source "$(dirname "${BASH_SOURCE[0]}")/common_func.sh"
 
 [ $# -ge 2 ] || fail "usage: bash test_tipc/benchmark_train.sh FILE benchmark_train [PARAMS]."
@@ -12,18 +12,20 @@ MODE=$2
 require_mode "$MODE" benchmark_train
 open_tipc "$1" train
 start=$(first_line_of train_benchmark_params)
-[ -n "$start" ] || fail "$tipc_file has no section train_benchmark_params; write ===train_benchmark_params=== and its lines at the end."
+[ -n "$start" ] || fail "$tipc_file has no section ===train_benchmark_params===; add it at the end."
 IFS='|' read -ra batch_sizes <<<"$(func_parser_value "${lines[start]}")"
 IFS='|' read -ra precisions <<<"$(func_parser_value "${lines[start + 1]}")"
 epoch=$(func_parser_value "${lines[start + 2]}")
 profiler_options=$(func_parser_value "${lines[start + 3]}")
 flags=$(func_parser_value "${lines[start + 4]}")
 extra=${lines[start + 5]-}
+[[ $extra == *:* ]] || extra=
 devices=N1C1 kind=dynamic
 if [ -n "${3:-}" ]; then
     [[ $3 =~ ^(dynamic|dynamicTostatic)_bs([0-9]+)_(fp32|fp16|null)_DP_(N1C[0-9]+)$ ]] \
-        || fail "'$3' is not like dynamic_bs2_fp32_DP_N1C1 (dynamic or dynamicTostatic, batch size, fp32 or fp16, cards)."
-    kind=${BASH_REMATCH[1]} batch_sizes=("${BASH_REMATCH[2]}") precisions=("${BASH_REMATCH[3]/null/fp32}") devices=${BASH_REMATCH[4]}
+        || fail "'$3' is not like dynamic_bs2_fp32_DP_N1C1 or dynamicTostatic_bs4_fp16_DP_N1C2."
+    kind=${BASH_REMATCH[1]} devices=${BASH_REMATCH[4]}
+    batch_sizes=("${BASH_REMATCH[2]}") precisions=("${BASH_REMATCH[3]/null/fp32}")
 fi
 count=${devices#N1C}
 [ "$count" -gt 0 ] || fail "'$3' asks for no card; N1C1 is one."
@@ -31,7 +33,7 @@ require_data "$(func_parser_value "${lines[12]}")" 12
 if [ "$flags" != null ]; then
     IFS=';' read -ra settings <<<"$flags"
     for setting in "${settings[@]}"; do
-        [[ $setting =~ ^[A-Za-z_][A-Za-z0-9_]*=[^[:space:]]*$ ]] || fail "$tipc_file line $((start + 4)): '$setting' is no NAME=VALUE."
+        [[ $setting =~ ^[A-Za-z_][A-Za-z0-9_]*=[^[:space:]]*$ ]] || broken $((start + 4)) "'$setting' is no NAME=VALUE"
         export "${setting?}"
     done
 fi
@@ -39,7 +41,7 @@ fi
 arguments=
 IFS=';' read -ra settings <<<"$extra"
 for setting in ${settings[@]+"${settings[@]}"}; do
-    [[ $setting =~ ^[a-z_]+:[0-9]+$ ]] || fail "$tipc_file line $((start + 5)): '$setting' is no NAME:NUMBER."
+    [[ $setting =~ ^[a-z_]+:[0-9]+$ ]] || broken $((start + 5)) "'$setting' is no NAME:NUMBER"
     arguments+=" --${setting%%:*}=${setting#*:}"
 done
 
@@ -71,8 +73,8 @@ derive() {
     printf '%s\n' "${copy[@]:1}" >"$1"
 }
 
-# speed LOG NAME PROCESSES: a line with the mean speed, the last loss and the memory in a log. The first two log lines do
-# not count; each tells what one process does.
+# speed LOG NAME PROCESSES: a line with the mean speed, the last loss and the memory in a log. The first two log lines
+# do not count; each tells what one process does.
 speed() {
     awk -v name="$2" -v processes="$3" '
         /\[TRAIN\].*ips: / {
@@ -83,7 +85,8 @@ speed() {
         /^peak memory: / { memory = $3 " " $4 }
         END {
             if (!counted) { print name ": no speed, as only " count + 0 " log lines of a training came"; exit 1 }
-            printf "%s: %.3f images/s in %d log lines, loss %.4f, peak memory of a process %s\n", name, processes * counted / seconds, counted, loss, memory
+            printf "%s: %.3f images/s in %d log lines, loss %.4f, peak memory of a process %s\n",
+                name, processes * counted / seconds, counted, loss, memory
         }' "$1"
 }
 
@@ -106,7 +109,8 @@ for batch in "${batch_sizes[@]}"; do
             run_step "$LOG_PATH/${name}_profiling.log" || true
         fi
         derive "$LOG_PATH/$name.txt" "$batch" "$precision" null
-        cmd=("$python" test_tipc/peak_memory.py bash test_tipc/test_train_inference_python.sh "$LOG_PATH/$name.txt" "$MODE")
+        cmd=("$python" test_tipc/peak_memory.py bash test_tipc/test_train_inference_python.sh)
+        cmd+=("$LOG_PATH/$name.txt" "$MODE")
         run_step "$LOG_PATH/$name.log" || continue
         cmd=(speed "$LOG_PATH/$name.log" "$name" "$count")
         run_step "$LOG_PATH/${name}_speed.txt" || true

@@ -42,10 +42,10 @@ func_parser_params() {
     esac
 }
 
-# What the lines of a section have to be: a key, `*` for any key, `##`, or `-` for what is not read. Sections of a training file come in this
-# order; those from infer_benchmark_params on may be missing.
+# What the lines after a heading have to be: a key, `*` for any key, `##`, or `-` for what is not read.
+TIPC_TRAINING="model_name python gpu_list * * * * * * train_model_name train_infer_img_dir * ## trainer * * * * * *"
 declare -A TIPC_SECTIONS=(
-    [train_params]="model_name python gpu_list * * * * * * train_model_name train_infer_img_dir * ## trainer * * * * * * ##"
+    [train_params]="$TIPC_TRAINING ##"
     [eval_params]="eval * ##"
     [export_params]="* * * * * * * *"
     [infer_params]="infer_model infer_export infer_quant inference * * * * * * * * * * * *"
@@ -53,14 +53,28 @@ declare -A TIPC_SECTIONS=(
     [to_static_train_benchmark_params]="to_static_train"
     [train_benchmark_params]="batch_size fp_items epoch * flags *"
     [paddle2onnx_params]="model_name python 2onnx * * * * * * inference * *"
-    [base_train]="model_name python gpu_list * * * * * * train_model_name train_infer_img_dir * ## trainer * * * * * * -"
+    [base_train]="$TIPC_TRAINING -"
+)
+TIPC_BENCHMARKS="infer_benchmark_params to_static_train_benchmark_params train_benchmark_params"
+# Which sections may follow one; what is not here is followed by its like.
+declare -A TIPC_NEXT=(
+    [train_params]="eval_params"
+    [eval_params]="export_params"
+    [export_params]="infer_params"
+    [infer_params]="$TIPC_BENCHMARKS"
+    [infer_benchmark_params]="$TIPC_BENCHMARKS"
+    [to_static_train_benchmark_params]="$TIPC_BENCHMARKS"
+    [train_benchmark_params]="$TIPC_BENCHMARKS"
 )
 
-# open_tipc FILE KIND: goes to the root of the repository, checks the whole file and leaves its lines in `lines`, counted
-# from 1. KIND: train (or the training section alone), paddle2onnx, dy2static. Ends with a sentence that names the line
-# if it is not one.
+# broken LINE SENTENCE: the file is wrong there.
+broken() { fail "$tipc_file line $1: $2."; }
+
+# open_tipc FILE KIND: goes to the root of the repository, checks the whole file and leaves its lines in `lines`,
+# counted from 1. KIND: train (all sections, without the benchmarks', or the first alone), paddle2onnx, dy2static. Ends
+# with a sentence that names the line if one is not what it has to be.
 open_tipc() {
-    local kind=$2 known number=1 name word line key expected=()
+    local line
     tipc_file=$1
     [ -f "$tipc_file" ] || fail "$tipc_file does not exist; name a file of test_tipc/configs/."
     case $tipc_file in /*) ;; *) tipc_file=$PWD/$tipc_file ;; esac
@@ -68,73 +82,72 @@ open_tipc() {
     tipc_file=${tipc_file#"$PWD/"}
     lines=("")
     while IFS= read -r line || [ -n "$line" ]; do
-        lines+=("$(trimmed "${line%$'\r'}")")
+        lines+=("$(trimmed "$line")")
     done <"$tipc_file"
     while [ "${#lines[@]}" -gt 1 ] && [ -z "${lines[-1]}" ]; do
         unset 'lines[-1]'
     done
-    case $kind in
-        train) known="train_params" ;;
-        paddle2onnx) known="paddle2onnx_params" ;;
-        dy2static) known="base_train" ;;
-    esac
-    [ "${#lines[@]}" -gt 1 ] || fail "$tipc_file is empty; its first line is the heading $known."
-
-    for ((number = 1; number < ${#lines[@]}; )); do
-        name=$(heading "${lines[number]}") || fail "$tipc_file line $number: '${lines[number]}' is no heading$(
-            [ "$number" -gt 1 ] && printf ' and the section before it is complete'
-        ); write ===${known%% *}=== there."
-        case " $known " in
-            *" $name "*) ;;
-            *) fail "$tipc_file line $number: the section $name has no place here; expected ${known// / or }." ;;
-        esac
-        IFS=' ' read -ra expected <<<"${TIPC_SECTIONS[$name]}"
-        for word in "${expected[@]}"; do
-            number=$((number + 1))
-            line=${lines[number]-}
-            if [ "$name" = train_benchmark_params ] && [ "$word" = "*" ] && [ "$number" -eq "${#lines[@]}" ] \
-                && [ "${#expected[@]}" -eq 6 ] && [ -z "$line" ]; then
-                break # log_iters and repeats may be left out.
-            fi
-            [ "$number" -lt "${#lines[@]}" ] || fail "$tipc_file ends in the section $name, before its line $number; it is cut off."
-            if [ "$word" = "##" ]; then
-                [ "$line" = "##" ] || fail "$tipc_file line $number: expected ##, got '$line'; a line is missing or too much above."
-                continue
-            fi
-            key=$(func_parser_key "$line")
-            [ "$word" != "-" ] || continue
-            case $line in
-                *:*) ;;
-                *) fail "$tipc_file line $number: expected $(describe "$word"), got '$line'; null:null is a line without meaning." ;;
-            esac
-            [ "$word" = "*" ] || [ "$word" = "$key" ] \
-                || fail "$tipc_file line $number: expected $(describe "$word"), got '$line'; a line is missing or too much above."
-        done
-        number=$((number + 1))
-        case $name in
-            train_params) known="eval_params" ;;
-            eval_params) known="export_params" ;;
-            export_params) known="infer_params" ;;
-            *benchmark_params | infer_params) known="infer_benchmark_params to_static_train_benchmark_params train_benchmark_params" ;;
-        esac
-    done
-    case $kind:$name in
-        train:eval_params | train:export_params)
-            fail "$tipc_file ends after the section $name; it is cut off." ;;
+    case $2 in
+        train) check_sections train_params ;;
+        paddle2onnx) check_sections paddle2onnx_params ;;
+        dy2static) check_sections base_train ;;
     esac
 
     model_name=$(func_parser_value "${lines[2]}")
     python=$(func_parser_value "${lines[3]}")
-    plain_name "$model_name" || fail "$tipc_file line 2: model_name '$model_name' names a folder; use letters, digits, - and _."
-    command -v "$python" >/dev/null || fail "$tipc_file line 3: there is no $python here; name the interpreter to use."
+    plain_name "$model_name" || broken 2 "model_name '$model_name' names a folder; use letters, digits, - and _"
+    command -v "$python" >/dev/null || broken 3 "there is no $python here; name the interpreter to use"
+}
+
+# check_sections FIRST: `lines` is made of sections, FIRST first, each whole.
+check_sections() {
+    local allowed=$1 name= after number word words
+    [ "${#lines[@]}" -gt 1 ] || fail "$tipc_file is empty; its first line is the heading ===$1===."
+    for ((number = 1; number < ${#lines[@]}; number++)); do
+        after=${name:+ and $name is complete before it}
+        name=$(heading "${lines[number]}") \
+            || broken "$number" "'${lines[number]}' is no heading$after; write ===${allowed%% *}==="
+        case " $allowed " in
+            *" $name "*) ;;
+            *) broken "$number" "the section $name has no place here; expected ${allowed// / or }" ;;
+        esac
+        allowed=${TIPC_NEXT[$name]-$name}
+        read -ra words <<<"${TIPC_SECTIONS[$name]}"
+        if [ "$name" = train_benchmark_params ] && [[ ${lines[number + 6]-} != *:* ]]; then
+            unset 'words[-1]' # log_iters and repeats may be left out.
+        fi
+        for word in "${words[@]}"; do
+            number=$((number + 1))
+            [ "$number" -lt "${#lines[@]}" ] \
+                || fail "$tipc_file ends in the section $name, before its line $number; it is cut off."
+            check_line "$number" "$word"
+        done
+    done
+    case $name in
+        eval_params | export_params) fail "$tipc_file ends after the section $name; it is cut off." ;;
+    esac
+}
+
+# check_line N WORD: line N is what WORD of a section asks for.
+check_line() {
+    local line=${lines[$1]} wanted=$2:VALUE
+    local shifted="a line is missing or too much above"
+    case $2 in
+        -) ;;
+        '##') [ "$line" = "##" ] || broken "$1" "expected ##, got '$line'; $shifted" ;;
+        *)
+            [ "$2" != "*" ] || wanted=KEY:VALUE
+            [[ $line == *:* ]] || broken "$1" "expected $wanted, got '$line'; null:null leaves a line out"
+            [ "$2" = "*" ] || [ "$(func_parser_key "$line")" = "$2" ] \
+                || broken "$1" "expected $wanted, got '$line'; $shifted"
+            ;;
+    esac
 }
 
 # The name in a heading: ===NAME===.
 heading() {
     [[ $1 =~ ^=+\ *([a-z0-9_]+)\ *=+$ ]] && printf '%s' "${BASH_REMATCH[1]}"
 }
-
-describe() { if [ "$1" = "*" ]; then printf 'KEY:VALUE'; else printf '%s:VALUE' "$1"; fi; }
 
 # Whether $1 can be a folder's name and lead nowhere else.
 plain_name() { [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]*$ ]]; }
@@ -161,7 +174,7 @@ require_mode() {
 # mode_value N: what line N says for $MODE, in `reply`.
 mode_value() {
     reply=$(func_parser_params "${lines[$1]}") \
-        || fail "$tipc_file line $1: no value for the mode $MODE in '${lines[$1]}'; add |$MODE=VALUE."
+        || broken "$1" "no value for the mode $MODE in '${lines[$1]}'; add |$MODE=VALUE"
 }
 
 # A command as words, quotes understood as a shell would, in `words`.
@@ -183,11 +196,11 @@ func_set_params() {
 
 # The cards that this machine and its Paddle have.
 gpu_count() {
-    if ! command -v nvidia-smi >/dev/null || ! nvidia-smi -L >/dev/null 2>&1; then
-        echo 0
-    else
-        "$python" -c 'import paddle; print(paddle.device.cuda.device_count())' 2>/dev/null | tail -n 1
+    local count=0
+    if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then
+        count=$("$python" -c 'import paddle; print(paddle.device.cuda.device_count())' 2>/dev/null | tail -n 1)
     fi
+    echo "${count:-0}"
 }
 
 # open_log NAME: where results go, and the counts that `finish` tells.
@@ -230,16 +243,23 @@ skip() {
 
 # Tells the counts; ends with status 1 if a step failed, or if none was run.
 finish() {
-    printf '\n%s: %d ran successfully, %d failed, %d skipped; see %s\n' "$model_name $MODE" "$passed" "$failed" "$skipped" "$status_log"
+    printf '\n%s %s: %d ran successfully, %d failed, %d skipped; see %s\n' \
+        "$model_name" "$MODE" "$passed" "$failed" "$skipped" "$status_log"
     [ "$failed" -eq 0 ] || exit 1
     [ "$passed" -gt 0 ] || fail "nothing was run, so nothing is shown; see why above."
 }
 
-# require_data PATH LINE: ends with a sentence unless prepare.sh has put the pictures there, for this mode.
+# require_file PATH LINE: ends with a sentence unless there is what line LINE names.
+require_file() {
+    [ -e "$1" ] || broken "$2" "$1 does not exist; run bash test_tipc/prepare.sh $tipc_file $MODE first"
+}
+
+# require_data PATH LINE: the same for pictures; those of prepare.sh have to be this mode's.
 require_data() {
-    local stamp=test_tipc/data/prepared_for
-    local cure="run bash test_tipc/prepare.sh $tipc_file $MODE first"
-    [ -e "$1" ] || fail "$tipc_file line $2: $1 does not exist; $cure."
+    local made_for
+    require_file "$1" "$2"
     case ${1#./} in test_tipc/data/*) ;; *) return 0 ;; esac
-    [ "$(cat "$stamp" 2>/dev/null)" = "$MODE" ] || fail "test_tipc/data was prepared for $(cat "$stamp" 2>/dev/null || echo 'nothing'); $cure."
+    made_for=$(cat test_tipc/data/prepared_for 2>/dev/null)
+    [ "$made_for" = "$MODE" ] || fail "test_tipc/data was prepared for ${made_for:-nothing}; run bash \
+test_tipc/prepare.sh $tipc_file $MODE first."
 }

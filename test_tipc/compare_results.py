@@ -134,7 +134,7 @@ def main(arguments: Sequence[str]) -> None:
         "--gt_dir", default="test_tipc/data/cityscapes/gtFine/val", metavar="DIR", help="the true label maps."
     )
     parser.add_argument("--num_classes", type=cli.positive_int, default=19, metavar="N", help="of the labels.")
-    parser.add_argument("--atol", type=float, default=1e-3, metavar="A", help="allowed difference.")
+    parser.add_argument("--atol", type=float, default=1e-4, metavar="A", help="allowed difference.")
     parser.add_argument("--rtol", type=float, default=1e-3, metavar="R", help="and as a part of the figure.")
     parser.add_argument(
         "--record", metavar="TEXT", help="write FILE instead, from the first run, with TEXT as its first line."

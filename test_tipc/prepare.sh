@@ -18,7 +18,11 @@ if [ -n "${3:-}" ]; then
 fi
 case $MODE in
     paddle2onnx_infer) open_tipc "$1" paddle2onnx ;;
-    *) [ "$(heading "$(head -n 1 "$1" 2>/dev/null)")" = base_train ] && kind=dy2static || kind=train; open_tipc "$1" "$kind" ;;
+    *)
+        kind=train
+        [ "$(heading "$(head -n 1 "$1" 2>/dev/null)")" != base_train ] || kind=dy2static
+        open_tipc "$1" "$kind"
+        ;;
 esac
 
 "$python" test_tipc/cityscapes_lite.py --mode "$MODE" ${given[@]+"${given[@]}"} || exit 1

@@ -13,7 +13,7 @@ open_tipc "$1" paddle2onnx
 weights=$(func_parser_value "${lines[5]}")
 images=$(func_parser_value "${lines[13]}")
 require_data "$images" 13
-[ -e "$weights" ] || fail "$tipc_file line 5: $weights does not exist; run bash test_tipc/prepare.sh $tipc_file $MODE first."
+require_file "$weights" 5
 
 open_log results_paddle2onnx.log
 split_words "$(func_parser_value "${lines[4]}")"

@@ -44,7 +44,8 @@ run_inference() {
                     for threads in "${threads_list[@]}"; do
                         for batch in "${batch_list[@]}"; do
                             for precision in "${precision_list[@]}"; do
-                                name=cpu_usemkldnn_${onednn}_threads_${threads}_precision_${precision}_batchsize_${batch}
+                                name=cpu_usemkldnn_${onednn}_threads_${threads}
+                                name+=_precision_${precision}_batchsize_${batch}
                                 wanted_precision "$precision" "$quantized" "inference $name" || continue
                                 infer_step null "$threads" "$onednn"
                             done
@@ -61,13 +62,14 @@ run_inference() {
                     for precision in "${precision_list[@]}"; do
                         for batch in "${batch_list[@]}"; do
                             name=gpu_usetrt_${trt}_precision_${precision}_batchsize_${batch}
-                            [ "$trt" = True ] || wanted_precision "$precision" "$quantized" "inference $name" || continue
+                            [ "$trt" = True ] || wanted_precision "$precision" "$quantized" "inference $name" \
+                                || continue
                             infer_step "$trt" null null
                         done
                     done
                 done
                 ;;
-            *) fail "$tipc_file line 41: '$device' is neither cpu nor gpu." ;;
+            *) broken 41 "'$device' is neither cpu nor gpu" ;;
         esac
     done
 }
@@ -118,7 +120,7 @@ whole_infer() {
     IFS='|' read -ra exports <<<"$(func_parser_value "${lines[38]}")"
     IFS='|' read -ra quantized <<<"$(func_parser_value "${lines[39]}")"
     for model in "${models[@]}"; do
-        [ -e "$model" ] || fail "$tipc_file line 37: $model does not exist; run bash test_tipc/prepare.sh $tipc_file $MODE first."
+        require_file "$model" 37
     done
     open_log results_python.log
     for index in "${!models[@]}"; do
@@ -235,15 +237,15 @@ train_all() {
     IFS='|' read -ra groups <<<"$gpu_list"
     IFS='|' read -ra precision_list <<<"$precisions"
     IFS='|' read -ra trainer_list <<<"$trainers"
-    [ "${#groups[@]}" -gt 0 ] || fail "$tipc_file line 4: gpu_list is empty; write -1 for the CPU, 0 for the first card."
-    for cards in "${groups[@]}"; do
-        [[ $cards =~ ^(-1(,-1)*|[0-9]+(,[0-9]+)*)$ ]] || fail "$tipc_file line 4: '$cards' is no list of cards; write 0 or 0,1, on the CPU -1 or -1,-1."
+    for cards in "${groups[@]:-}"; do
+        [[ $cards =~ ^(-1(,-1)*|[0-9]+(,[0-9]+)*)$ ]] \
+            || broken 4 "'$cards' is no list of cards; write 0 or 0,1, on the CPU -1 or -1,-1"
     done
-    for trainer in "${trainer_list[@]}"; do
-        plain_name "$trainer" || fail "$tipc_file line 15: '$trainer' is no name of a trainer."
+    for trainer in "${trainer_list[@]:-}"; do
+        plain_name "$trainer" || broken 15 "'$trainer' is no name of a trainer"
     done
     [ "${#devices[@]}" -le 1 ] || [ "${#devices[@]}" -eq "${#groups[@]}" ] \
-        || fail "$tipc_file line 5: ${#devices[@]} devices for the ${#groups[@]} entries of gpu_list; give one for all, or one each."
+        || broken 5 "${#devices[@]} devices for the ${#groups[@]} entries of gpu_list; give one for all, or one each"
     # Before the first step, not after it.
     mode_value 7
     mode_value 9

@@ -154,6 +154,15 @@ def test_benchmark(chain):
     assert not any(call.startswith(("val.py", "export.py")) for call in chain.calls())
 
 
+def test_benchmark_in_the_middle_without_its_last_line(chain):
+    """As PaddleSeg's own files have it."""
+    file = chain.write()
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(lines[:52] + lines[56:62] + lines[52:54]) + "\n")
+    assert chain.run("benchmark_train.sh", file, "benchmark_train").returncode == 0
+    assert "--repeats" not in next(call for call in chain.calls() if call.startswith("train.py"))
+
+
 def test_benchmark_as_asked(chain):
     done = chain.run("benchmark_train.sh", chain.write(), "benchmark_train", "dynamicTostatic_bs4_fp32_DP_N1C2")
     assert done.returncode == 0, done.stderr

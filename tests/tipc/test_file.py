@@ -64,7 +64,7 @@ def test_the_network_is_the_published_one(model):
         ({}, range(40, 64), "ends in the section infer_params, before its line 40"),
         ({}, range(27, 64), "ends after the section eval_params; it is cut off"),
         ({}, range(1, 64), "is empty"),
-        ({64: "seed:1"}, (), "line 64: 'seed:1' is no heading and the section before it is complete"),
+        ({64: "seed:1"}, (), "line 64: 'seed:1' is no heading and train_benchmark_params is complete before it"),
     ),
 )
 def test_broken(chain, changes, drop, sentence):
