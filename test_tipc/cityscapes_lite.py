@@ -74,15 +74,11 @@ def lay_out(source: Path, target: Path, mode: str) -> dict:
         raise UserError(
             f"{target} was not made by prepare.sh; move it away, or name it: prepare.sh FILE MODE {target}."
         )
-    halves = {
-        "train": "lite" if "whole_train" not in mode else "whole",
-        "val": "whole" if "whole_infer" in mode else "lite",
-    }
+    lite = {"train": "whole_train" not in mode, "val": mode.endswith(("lite_infer", "benchmark_train"))}
     counts = {}
     with _whole_folder(target) as temporary:
-        for split, half in halves.items():
-            pairs = LAYOUT.pairs(source, split)
-            pairs = pairs[: LITE[split]] if half == "lite" else pairs
+        for split, few in lite.items():
+            pairs = LAYOUT.pairs(source, split)[: LITE[split] if few else None]
             for file in (file for pair in pairs for file in pair if file.is_file()):
                 link = temporary / file.relative_to(source)
                 link.parent.mkdir(parents=True, exist_ok=True)

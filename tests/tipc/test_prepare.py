@@ -59,6 +59,7 @@ def test_made_up_without_a_network(prepare, tmp_path, capsys):
         ("lite_train_whole_infer", (16, 6)),
         ("whole_train_whole_infer", (24, 6)),
         ("whole_infer", (16, 6)),
+        ("paddle2onnx_infer", (16, 6)),
         ("benchmark_train", (16, 4)),
     ),
 )
