@@ -86,8 +86,11 @@ def main(arguments: Sequence[str]) -> None:
     files.save_differences(folder, found)
     for difference in limits.worst(found).values():
         print(difference)
+    drift = limits.drift(theirs)
+    if drift is not None:
+        print(f"the peer's own float32 ends {drift:.1e} from its float64 in as many steps")
     if flags.report:
-        report.write(flags.report, report.row(settings, found))
+        report.write(flags.report, report.row(settings, found, drift))
     print(f"wrote {len(paths)} files of arrays and the differences of all {len(found)} entries to {folder}")
     failed = [difference for difference in found if not difference.passed]
     if failed:

@@ -24,7 +24,8 @@ def default_settings(**changes: Any) -> dict:
 
     depth, output_stride, size (height, width), mask_size (of PSANet), align_corners, num_classes; seed of weights and
     batches; batch (images of the forward and metric steps), training_batch (of the others), iterations (of the train
-    step); base_channels (64 as published); dtypes; steps; dropout, which is 0.
+    step) and training_batches (that it takes in turn); base_channels (64 as published); dtypes; steps; dropout,
+    which is 0.
     """
     return {
         "depth": 18,
@@ -37,6 +38,7 @@ def default_settings(**changes: Any) -> dict:
         "batch": 2,
         "training_batch": 4,
         "iterations": 20,
+        "training_batches": 20,
         "base_channels": 64,
         "dtypes": ["float32", "float64"],
         "steps": list(STEPS),
@@ -70,8 +72,7 @@ def run(settings: dict) -> dict:
     The entries are ``forward/logits`` (in eval mode, at feature size); ``metric/class_iou``, ``metric/miou`` and
     ``metric/accuracy``; ``loss/total`` of a batch in training mode; ``backward/gradient_norm.NAME`` of every parameter
     and ``backward/NAME`` of every running statistic after that one batch; ``train/losses`` of as many steps of SGD
-    as ``iterations`` says (0.01, momentum 0.9, weight decay 5e-4), all on that batch so that they fall by more than
-    rounding grows to. Names are the peer's.
+    as ``iterations`` says (0.01, momentum 0.9, weight decay 5e-4), the first on that batch. Names are the peer's.
     """
     model = build(settings)
     tensors = {peer_name(name, settings["peer"], settings["model"]): t for name, t in model.state_dict().items()}
@@ -123,10 +124,16 @@ def _batch(settings: dict, count: int, seed: int, dtype: str) -> tuple:
 
 
 def _loss(model: paddle.nn.Layer, settings: dict, images: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
-    """Main plus 0.4 auxiliary; SSSegmentation averages over the pixels not ignored, mmsegmentation over all."""
-    criterion = CrossEntropyLoss(ignore_index=255, avg_non_ignore=settings["peer"] == "ssseg")
+    """Main plus 0.4 auxiliary; SSSegmentation averages over the pixels not ignored, mmsegmentation over all.
+
+    PaddleSeg's loss takes the share of pixels not ignored in float32. In float64 it averages over all here, which is
+    exact, and the share follows.
+    """
+    valid, exact = settings["peer"] == "ssseg", images.dtype == paddle.float64
+    criterion = CrossEntropyLoss(ignore_index=255, avg_non_ignore=valid and not exact)
     main, auxiliary = model(images)
-    return criterion(main, labels) + 0.4 * criterion(auxiliary, labels)
+    loss = criterion(main, labels) + 0.4 * criterion(auxiliary, labels)
+    return loss / (labels != 255).astype("float64").mean() if valid and exact else loss
 
 
 def _metric(settings: dict, logits: paddle.Tensor, labels: paddle.Tensor) -> dict:
@@ -152,10 +159,10 @@ def _train(model: paddle.nn.Layer, settings: dict, dtype: str) -> np.ndarray:
     optimizer = paddle.optimizer.Momentum(
         0.01, 0.9, parameters=model.parameters(), weight_decay=paddle.regularizer.L2Decay(5e-4)
     )
-    images, labels = _batch(settings, settings["training_batch"], settings["seed"], dtype)
     losses = []
-    for _ in range(settings["iterations"]):
-        loss = _loss(model, settings, images, labels)
+    for step in range(settings["iterations"]):
+        number = settings["seed"] + step % settings["training_batches"]
+        loss = _loss(model, settings, *_batch(settings, settings["training_batch"], number, dtype))
         loss.backward()
         optimizer.step()
         optimizer.clear_grad()

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files import write_whole
@@ -11,14 +11,18 @@ from paddleseg_ext.parity.limits import worst
 PARTS = ("forward", "metric", "loss", "gradients", "statistics", "train")
 HEADER = (
     "| peer | model | depth | stride | image | logits | metric | loss | gradient norms | running statistics "
-    "| 20 steps |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|\n"
+    "| 20 steps | the peer's own |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|\n"
 )
 DTYPES = ("float32", "float64")
 
 
-def row(settings: dict, found: list) -> str:
-    """The line of one comparison: the largest difference of each part, in float32 / float64."""
+def row(settings: dict, found: list, drift: Optional[float]) -> str:
+    """The line of one comparison: the largest difference of each part, in float32 / float64.
+
+    Args:
+        drift: How far the peer's own 20 steps in float32 end from those in float64 (``limits.drift``).
+    """
     image = "x".join(map(str, settings["size"]))
     if settings["model"] == "psanet":
         image += ", mask " + "x".join(map(str, settings["mask_size"]))
@@ -31,6 +35,7 @@ def row(settings: dict, found: list) -> str:
     for part in PARTS:
         figures = [summary.get((dtype, part)) for dtype in DTYPES]
         cells.append(" / ".join(_figure(each) for each in figures) if any(figures) else "")
+    cells.append("" if drift is None else f"{drift:.0e}")
     return "| " + " | ".join(map(str, cells)) + " |\n"
 
 

@@ -69,6 +69,21 @@ def test_pooling_in_a_program_of_unknown_size(bins, tmp_path):
         np.testing.assert_allclose(loaded(x).numpy(), F.adaptive_avg_pool2d(x, bins).numpy(), atol=1e-6)
 
 
+@pytest.mark.parametrize("bins", [2, 3, 6])
+def test_pooling_in_float64_is_exact(bins):
+    """The framework's own is not: its gradient is divided in float32."""
+    x = paddle.rand([2, 3, 9, 13], "float64")
+    x.stop_gradient = False
+    weights = paddle.rand([2, 3, bins, bins], "float64")
+    (adaptive_average_pool(x, bins) * weights).sum().backward()
+    gradient = np.zeros(x.shape)
+    for i, j in np.ndindex(bins, bins):
+        rows, columns = (slice(n * side // bins, -(-(n + 1) * side // bins)) for n, side in ((i, 9), (j, 13)))
+        part = gradient[:, :, rows, columns]
+        part += weights[:, :, i : i + 1, j : j + 1].numpy() / (part.shape[2] * part.shape[3])
+    np.testing.assert_allclose(x.grad.numpy(), gradient, rtol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

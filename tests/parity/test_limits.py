@@ -30,6 +30,7 @@ def failed(ours, theirs=None, depth=18):
 
 def test_equal_answers_pass():
     found = limits.differences(answer(), answer(), 18)
+    assert limits.drift(answer()) is None
     assert len(found) == 8
     assert all(each.passed and each.largest == 0 for each in found)
 
@@ -48,6 +49,27 @@ def test_limits(name, inside, beyond):
     (difference,) = failed(answer(**{name: beyond}))
     assert difference.name == name.split("__")[1]
     assert str(difference).endswith("FAIL")
+
+
+def trained(rounded, exact):
+    """An answer with the losses of two steps in both precisions."""
+    return {**answer(), "float32/train/losses": np.array(rounded), "float64/train/losses": np.array(exact)}
+
+
+def test_steps_may_drift_as_the_peer_does():
+    exact = [4.0, 3.5]
+    assert limits.drift(trained([4.0, 3.5035], exact)) == pytest.approx(1e-3)
+    ours = trained([4.0, 3.5 * 1.0015], exact)
+    assert len(failed(ours, trained(exact, exact))) == 1
+    # Twice the peer's own drift, since either may be that far from the exact figure.
+    assert len(failed(ours, trained([4.0, 3.5 * 0.9995], exact))) == 1
+    assert not failed(ours, trained([4.0, 3.5 * 0.998], exact))
+
+
+def test_steps_in_float64_may_not():
+    theirs = trained([4.0, 3.6], [4.0, 3.5])
+    assert not failed(trained([4.0, 3.6], [4.0, 3.5 * (1 + 9e-7)]), theirs)
+    assert len(failed(trained([4.0, 3.6], [4.0, 3.5 * (1 + 2e-6)]), theirs)) == 1
 
 
 def changed(name, by):

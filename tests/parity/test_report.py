@@ -13,13 +13,15 @@ def difference(dtype="float32", step="forward", largest=4.2e-6, limit=5e-5):
     return Difference(dtype, step, "logits", "absolute", largest / 2, largest, limit)
 
 
-def row(found=None, **settings):
-    return report.row(default_settings(peer="ssseg", model="pspnet", **settings), found or [difference()])
+def row(found=None, drift=None, **settings):
+    return report.row(default_settings(peer="ssseg", model="pspnet", **settings), found or [difference()], drift)
 
 
 def test_row():
     found = [difference(), difference("float64", largest=1e-12), difference(step="train", largest=1.0)]
-    assert row(found) == "| ssseg | pspnet | 18 | 8 | 65x97 | 4e-06 / 1e-12 |  |  |  |  | **1e+00** / - |\n"
+    line = "| ssseg | pspnet | 18 | 8 | 65x97 | 4e-06 / 1e-12 |  |  |  |  | **1e+00** / - |"
+    assert row(found) == f"{line}  |\n"
+    assert row(found, drift=2.3e-3) == f"{line} 2e-03 |\n"
 
 
 def test_table_keeps_one_row_for_a_case_and_the_text_around_it(tmp_path):

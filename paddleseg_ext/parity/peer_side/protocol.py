@@ -1,8 +1,8 @@
 """The peer's half of a comparison: what ``paddleseg_ext.parity`` asks of SSSegmentation or mmsegmentation.
 
 Settings: those of ``networks``, and ``seed``, ``size`` (height, width), ``dtypes`` and ``steps`` of
-``our_side.STEPS``, ``batch``, ``training_batch`` and ``iterations``. The answer has the entries that ``our_side.run``
-describes, and ``names``, those of the state dict.
+``our_side.STEPS``, ``batch``, ``training_batch``, ``training_batches`` and ``iterations``. The answer has the entries
+that ``our_side.run`` describes, and ``names``, those of the state dict.
 """
 
 import bootstrap  # noqa: I001  before the peers: see there
@@ -37,9 +37,33 @@ def metric(settings, logits, labels):
     return {"class_iou": np.asarray(iou), "miou": np.mean(iou), "accuracy": accuracy}
 
 
+def as_paddle_keeps(constant):
+    """Momentum, weight decay and the epsilon of batch normalisation are float32 in Paddle, whatever the weights are.
+
+    Both sides compute with those figures: twenty steps make a thousandth of a loss of the 3e-8 of one.
+    """
+    return float(np.float32(constant))
+
+
 def batch(settings, count, seed, dtype):
     images, labels = draw_batch(seed, count, settings["size"], settings["num_classes"])
     return torch.from_numpy(images).to(dtype), torch.from_numpy(labels)
+
+
+def train(peer, settings, dtype):
+    """The losses of as many steps of SGD as ``iterations`` says."""
+    optimizer = torch.optim.SGD(
+        peer.network.parameters(), lr=0.01, momentum=as_paddle_keeps(0.9), weight_decay=as_paddle_keeps(5e-4)
+    )
+    losses = []
+    for step in range(settings["iterations"]):
+        number = settings["seed"] + step % settings["training_batches"]
+        loss = peer.loss(*batch(settings, settings["training_batch"], number, dtype))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return np.array(losses)
 
 
 def run(peer, settings, weights, dtype):
@@ -71,21 +95,15 @@ def run(peer, settings, weights, dtype):
                 found[f"backward/{name}"] = value.clone()
     if "train" in steps:
         network.load_state_dict(weights)
-        optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
-        images, labels = batch(settings, settings["training_batch"], seed, dtype)
-        losses = []
-        for _ in range(settings["iterations"]):
-            loss = peer.loss(images, labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        found["train/losses"] = np.array(losses)
+        found["train/losses"] = train(peer, settings, dtype)
     return found
 
 
 def main(settings):
     peer = PEERS[settings["peer"]](settings)
+    for module in peer.network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eps = as_paddle_keeps(module.eps)
     state = peer.network.state_dict()
     drawn = {name: draw_calibrated(name, tuple(value.shape), settings["seed"]) for name, value in state.items()}
     weights = {name: torch.tensor(value) for name, value in drawn.items()}
