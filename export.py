@@ -1,16 +1,18 @@
-"""Export a trained model for Paddle Inference; `python export.py --help` explains every flag."""
+"""Export a trained model for Paddle Inference or as ONNX; `python export.py --help` explains every flag."""
 
 import sys
 from collections.abc import Sequence
 
 from paddleseg_ext.engine import cli
 from paddleseg_ext.engine.deploy_yaml import OUTPUT_OPS
-from paddleseg_ext.engine.export_command import run_export
+from paddleseg_ext.engine.export_command import FORMATS, run_export
+from paddleseg_ext.engine.onnx_export import OPSET, OPSETS
 
 EXAMPLES = """
 python export.py --config my.yml --model_path output/best_model/model.pdparams --save_dir output/export
 python export.py --config my.yml --model_path output/best_model --input_shape 1 3 512 1024 --output_op softmax
 python export.py --config my.yml --model_path output/best_model --ops native
+python export.py --config my.yml --model_path output/best_model --save_dir output/onnx --format onnx
 """
 
 
@@ -23,7 +25,22 @@ def parse(arguments: Sequence[str]):
         "--save_dir",
         default="output/export",
         metavar="DIR",
-        help="gets the program (model.json, or model.pdmodel with Paddle 2), model.pdiparams and deploy.yaml.",
+        help="gets the program (model.json, or model.pdmodel with Paddle 2), model.pdiparams and deploy.yaml; with "
+        "--format onnx just model.onnx.",
+    )
+    parser.add_argument(
+        "--format",
+        dest="file_format",
+        choices=FORMATS,
+        default="paddle",
+        help="for Paddle Inference, or ONNX for other runtimes (takes the packages of `pip install -e '.[onnx]'`).",
+    )
+    parser.add_argument(
+        "--opset",
+        type=int,
+        choices=OPSETS,
+        metavar=f"{OPSETS[0]}..{OPSETS[-1]}",
+        help=f"with --format onnx, the version of the operators (default: {OPSET}).",
     )
     parser.add_argument(
         "--input_shape",
@@ -44,7 +61,8 @@ def parse(arguments: Sequence[str]):
         "--ops",
         choices=("auto", "compiled", "native"),
         help="PSANet's attention as the compiled operator, which the machine that runs the export then needs as well, "
-        "or native, of Paddle's own operators (default: $PADDLESEG_EXT_OPS, or auto: compiled where it can be had).",
+        "or native, of Paddle's own operators, as ONNX is in any case (default: $PADDLESEG_EXT_OPS, or auto: compiled "
+        "where it can be had).",
     )
     parser.refuse("--for_fd", why="it prepares models for FastDeploy, which has dropped segmentation")
     return parser.parse_args(arguments)

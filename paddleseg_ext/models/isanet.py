@@ -149,7 +149,7 @@ class ISAHead(nn.Layer):
         groups = [-(-side // factor) for side, factor in zip((height, width), local)]
         rows, columns = (count * factor for count, factor in zip(groups, local))
         above, left = (rows - height) // 2, (columns - width) // 2
-        x = _pad(x, left, columns - width - left, above, rows - height - above)
+        x = _pad(x, above, left, rows, columns, local)
 
         x = paddle.reshape(x, [n, c, groups[0], local[0], groups[1], local[1]])
         x = paddle.reshape(paddle.transpose(x, [0, 3, 5, 1, 2, 4]), [n * math.prod(local), c, *groups])
@@ -211,13 +211,23 @@ def _unflatten(x: paddle.Tensor, like: paddle.Tensor) -> paddle.Tensor:
     return paddle.reshape(x, [n, c, height, width])
 
 
-def _pad(x: paddle.Tensor, left: object, right: object, above: object, below: object) -> paddle.Tensor:
-    """``x`` with zeros around it; ints where they are known, 0-D tensors in a program of dynamic shape."""
-    widths = [left, right, above, below]
-    if all(isinstance(width, int) for width in widths):
-        return F.pad(x, widths) if any(widths) else x
-    widths = [paddle.full([1], width, "int32") if isinstance(width, int) else width for width in widths]
-    return F.pad(x, paddle.concat([paddle.reshape(paddle.cast(width, "int32"), [1]) for width in widths]))
+def _pad(x: paddle.Tensor, above: object, left: object, rows: object, columns: object, most: tuple) -> paddle.Tensor:
+    """``x`` (N, C, h, w) on a map of zeros (N, C, rows, columns), from row ``above`` and column ``left`` on.
+
+    Sizes are ints where they are known, 0-D tensors in a program of dynamic shape. In a program more zeros than are
+    ever needed, ``most`` (rows, columns), go round the map, and what is too much is cut off: paddle2onnx 2.1.0 converts
+    a padding of unknown width to one with a fill value of chance.
+    """
+    n, c, height, width = sizes(x)
+    widths = [left, columns - width - left, above, rows - height - above]
+    if all(isinstance(width, int) for width in widths) and not any(widths):
+        return x
+    if paddle.in_dynamic_mode():
+        return F.pad(x, widths)
+    zeros = paddle.zeros([n, c, most[0], width], x.dtype)
+    x = _crop(paddle.concat([zeros, x, zeros], axis=2), most[0] - above, 0, rows, width)
+    zeros = paddle.zeros([n, c, rows, most[1]], x.dtype)
+    return _crop(paddle.concat([zeros, x, zeros], axis=3), 0, most[1] - left, rows, columns)
 
 
 def _crop(x: paddle.Tensor, above: object, left: object, height: object, width: object) -> paddle.Tensor:

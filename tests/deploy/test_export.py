@@ -9,14 +9,14 @@ from paddleseg.models import ResNet18_vd
 
 from paddleseg_ext.backbones import ResNet18_v1c
 from paddleseg_ext.engine import export as exporting
+from paddleseg_ext.engine.comparison import LIMIT
 from paddleseg_ext.engine.deploy_yaml import read_deploy
-from paddleseg_ext.engine.export import LIMIT, compare, export
+from paddleseg_ext.engine.export import compare, export
 from paddleseg_ext.engine.predictor import Predictor, sample_input
 from paddleseg_ext.engine.visualize import palette
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
-from paddleseg_ext.parity.peer_side.draw import draw_weight
-from tests.deploy.conftest import files_below, settle
+from tests.deploy.conftest import draw, files_below, settle
 
 NAMES = ["a", "b", "c", "d", "e"]
 SIZES = ((97, 129), (128, 96), (65, 113))
@@ -46,14 +46,6 @@ def largest_difference(deploy, model, onednn: bool, sizes=SIZES) -> float:
         assert output.shape == expected.shape
         worst = max(worst, float(np.abs(output - expected).max()))
     return worst
-
-
-def draw(model) -> None:
-    """Weights and statistics of the golden cases' kind, which keep activations of order 1 and rounding small."""
-    for name, tensor in model.state_dict().items():
-        torch_name = name.replace("_mean", "running_mean").replace("_variance", "running_var")
-        tensor.set_value(draw_weight(torch_name, tensor.shape, 1))
-    model.eval()
 
 
 def favour_first_class(model, by: float) -> None:

@@ -1,0 +1,505 @@
+"""Segment images with a model that export.py wrote as ONNX; needs numpy, opencv-python and onnxruntime, nothing else.
+
+The file may be copied to a machine without this project: the model says how images are prepared and put together.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+from typing import Any, Optional, Union
+
+try:
+    import cv2
+    import numpy as np
+    import onnxruntime
+except ImportError as error:
+    sys.exit(f"error: {error.name} is not installed; run: python -m pip install numpy opencv-python onnxruntime")
+
+EXAMPLES = """examples:
+  python deploy/onnx/infer.py --model output/onnx/model.onnx --image_path photo.jpg --save_dir output/pictures
+  python deploy/onnx/infer.py --model output/onnx/model.onnx --image_path photos/ --cpu_threads 4 --benchmark
+"""
+SETTINGS = "paddleseg_ext"  # the key of the model's metadata that holds what deploy.yaml would say
+SUFFIXES = (".jpeg", ".jpg", ".bmp", ".png")
+INTERPOLATIONS = {
+    "NEAREST": cv2.INTER_NEAREST,
+    "LINEAR": cv2.INTER_LINEAR,
+    "CUBIC": cv2.INTER_CUBIC,
+    "AREA": cv2.INTER_AREA,
+    "LANCZOS4": cv2.INTER_LANCZOS4,
+}
+
+
+class UserError(Exception):
+    """Something the user can put right; one sentence that says what is wrong, where, and what to do."""
+
+
+# ---------------------------------------------------------------------------------------------------- preparing images
+
+
+class Prepared:
+    """An image on its way to the network.
+
+    Attributes:
+        image: (H, W, C), uint8 or float32.
+        steps: What was done to its size, first to last: ('resize' or 'padding', (height, width) before).
+    """
+
+    def __init__(self, image: np.ndarray) -> None:
+        self.image = image if image.ndim == 3 else image[..., np.newaxis]
+        self.steps = []
+
+    def note(self, kind: str) -> None:
+        """Remember the size before a step."""
+        self.steps.append((kind, self.image.shape[:2]))
+
+    def resize(self, width: int, height: int, interpolation: int) -> None:
+        """Resize as OpenCV does, which drops the axis of a single channel."""
+        if self.image.shape[:2] != (height, width):
+            resized = cv2.resize(self.image, (width, height), interpolation=interpolation)
+            self.image = resized.reshape(height, width, -1)
+
+
+def normalize(data: Prepared, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.5,)) -> None:
+    """``Normalize``: with PaddleSeg's roundings, float64 results put into float32 after every step."""
+
+    def normalized(values: np.ndarray) -> np.ndarray:
+        values = values.astype(np.float32) / np.float32(255)
+        values -= np.array(mean, np.float64)
+        values /= np.array(std, np.float64)
+        return values
+
+    if data.image.dtype == np.uint8:
+        # 256 values to a channel, looked up.
+        levels = np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis]
+        table = normalized(levels.repeat(data.image.shape[2], axis=2))
+        data.image = cv2.LUT(data.image, table).reshape(data.image.shape)
+    else:
+        data.image = normalized(data.image)
+
+
+def resize_by_ratio(data: Prepared, base_size: Sequence[int], min_ratio: float = 1.0, max_ratio: float = 1.0) -> None:
+    """``ResizeByRatio``: as large as fits into the base, either way up, as 8-bit pixels."""
+    if min_ratio != max_ratio:
+        raise UserError("the transform ResizeByRatio draws its ratio by chance; export with min_ratio equal max_ratio")
+    data.note("resize")
+    data.image = eight_bit(data.image)
+    height, width = data.image.shape[:2]
+    bound = [int(side * min_ratio) for side in base_size]
+    factor = min(max(bound) / max(width, height), min(bound) / min(width, height))
+    data.resize(max(int(width * factor + 0.5), 1), max(int(height * factor + 0.5), 1), cv2.INTER_LINEAR)
+
+
+def resize(
+    data: Prepared,
+    target_size: Sequence[int] = (512, 512),
+    keep_ratio: bool = False,
+    size_divisor: Optional[int] = None,
+    interp: str = "LINEAR",
+) -> None:
+    """``Resize`` of PaddleSeg, in float32."""
+    if interp not in INTERPOLATIONS:
+        raise UserError(f"the transform Resize has interp {interp}, which is not one of {', '.join(INTERPOLATIONS)}")
+    data.note("resize")
+    data.image = data.image.astype(np.float32)
+    height, width = data.image.shape[:2]
+    if keep_ratio:
+        scale = min(max(target_size) / max(height, width), min(target_size) / min(height, width))
+        target_size = [round(side * scale) for side in (width, height)]
+    if size_divisor:
+        target_size = [-(-side // size_divisor) * size_divisor for side in target_size]
+    data.resize(*target_size, INTERPOLATIONS[interp])
+
+
+def padding(
+    data: Prepared,
+    target_size: Union[int, Sequence[int]],
+    im_padding_value: Union[float, Sequence[float]] = 127.5,
+    **of_labels: Any,
+) -> None:
+    """``Padding`` of PaddleSeg and ``PadToSize``: on the right and at the bottom, with one value or one a channel."""
+    width, height = (target_size, target_size) if isinstance(target_size, int) else target_size
+    data.note("padding")
+    high, wide, channels = data.image.shape
+    if high > height or wide > width:
+        raise UserError(f"it is {wide}x{high} pixels (width x height) and the model's Padding is to {width}x{height}")
+    padded = np.empty((height, width, channels), np.float32)
+    padded[...] = im_padding_value
+    padded[:high, :wide] = data.image
+    data.image = padded
+
+
+def pad_to_size(data: Prepared, target_size: Sequence[int], position: str = "right_bottom", **values: Any) -> None:
+    """``PadToSize``; all round only where nothing is padded, as it could not be taken off the labels."""
+    if position != "right_bottom" and data.image.shape[:2] != tuple(target_size[::-1]):
+        raise UserError("padding all round cannot be taken off the labels; export with position: right_bottom")
+    padding(data, target_size, **{"im_padding_value": 0, **values})
+
+
+TRANSFORMS = {
+    "Normalize": normalize,
+    "Resize": resize,
+    "ResizeByRatio": resize_by_ratio,
+    "Padding": padding,
+    "PadToSize": pad_to_size,
+}
+
+
+def eight_bit(image: np.ndarray) -> np.ndarray:
+    """``image`` as uint8 if it holds nothing but whole numbers from 0 to 255, else ``image`` itself."""
+    rounded = np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return rounded if np.array_equal(rounded, image) else image
+
+
+# --------------------------------------------------------------------------------------------------- running the model
+
+
+class Model:
+    """A model in onnxruntime and what it says about itself.
+
+    Args:
+        path: The file that ``export.py --format onnx`` wrote.
+        device: ``'cpu'`` or ``'gpu'``.
+        cpu_threads: None: all cores.
+
+    Attributes:
+        transforms, img_channels, input_shape, output_op, test_config, palette: As in deploy.yaml.
+        seconds: Spent in onnxruntime so far.
+
+    Raises:
+        UserError: There is no such file, it is damaged or of another origin, or there is no such device.
+    """
+
+    def __init__(self, path: str, device: str = "cpu", cpu_threads: Optional[int] = None) -> None:
+        if not Path(path).is_file():
+            raise UserError(f"--model: {path} does not exist; give the model.onnx that export.py --format onnx wrote.")
+        provider = {"cpu": "CPUExecutionProvider", "gpu": "CUDAExecutionProvider"}[device]
+        lacking = (
+            f"--device gpu: onnxruntime {onnxruntime.__version__} has no CUDA here; use --device cpu, or install "
+            "onnxruntime-gpu in the place of onnxruntime, and the CUDA libraries it asks for."
+        )
+        if provider not in onnxruntime.get_available_providers():
+            raise UserError(lacking)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.intra_op_num_threads = cpu_threads or 0
+        try:
+            self._session = onnxruntime.InferenceSession(path, options, providers=[provider])
+        except Exception as error:
+            raise UserError(
+                f"{path} cannot be read as an ONNX model ({sentence(error)}); copy or export it again."
+            ) from error
+        if provider not in self._session.get_providers():
+            # onnxruntime falls back to the CPU with no more than a log line.
+            raise UserError(lacking)
+        settings = self._session.get_modelmeta().custom_metadata_map.get(SETTINGS)
+        if settings is None:
+            raise UserError(f"{path} does not say how to prepare images for it; write it with export.py --format onnx.")
+        settings = json.loads(settings)
+        self.transforms, self.test_config = settings["transforms"], settings["test_config"]
+        self.img_channels, self.input_shape = settings["img_channels"], settings["input_shape"]
+        self.output_op, self.palette = settings["output_op"], settings["palette"]
+        self._classes = len(settings["class_names"])
+        self._input = self._session.get_inputs()[0].name
+        self.seconds = 0.0
+        self._check(path)
+
+    def _check(self, path: str) -> None:
+        for item in self.transforms:
+            if item["type"] not in TRANSFORMS:
+                raise UserError(
+                    f"{path} prepares images with the transform {item['type']}, which this program has not "
+                    f"({', '.join(TRANSFORMS)}); use predict.py or deploy/python/infer.py."
+                )
+        if self.test_config.get("aug_eval"):
+            raise UserError(
+                f"{path} averages over scales or mirrored images (test_config: aug_eval), which this program does not; "
+                "export it with aug_eval false, or use predict.py or deploy/python/infer.py."
+            )
+
+    def prepare(self, pixels: np.ndarray) -> Prepared:
+        """Pixels as OpenCV reads them, uint8, to what the network takes."""
+        data = Prepared(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if self.img_channels == 3 else pixels)
+        for item in self.transforms:
+            TRANSFORMS[item["type"]](data, **{key: value for key, value in item.items() if key != "type"})
+        return data
+
+    def labels(self, data: Prepared) -> np.ndarray:
+        """Class indices, uint8 (H, W), at the size that the image had before it was prepared."""
+        image = np.ascontiguousarray(data.image.astype(np.float32, copy=False).transpose(2, 0, 1))
+        if self.output_op == "features" and any(kind == "padding" for kind, _ in data.steps):
+            raise UserError("a padding cannot be taken back from the smaller logits of output_op features")
+        scores = self._slide(image) if self.test_config.get("is_slide") else self._run(image)
+        align_corners = bool(self.test_config.get("align_corners"))
+        steps = data.steps
+        if self.output_op == "features":
+            # Straight from the size of the features to that of the image, with nothing in between.
+            steps = steps[:1] or [("resize", image.shape[1:])]
+        for kind, (height, width) in reversed(steps):
+            if kind == "resize":
+                scores = resized(self._as_scores(scores), (height, width), align_corners)
+            else:
+                scores = scores[..., :height, :width]
+        return (scores if scores.ndim == 2 else scores.argmax(axis=0)).astype(np.uint8)
+
+    def _run(self, image: np.ndarray) -> np.ndarray:
+        """One image (C, H, W) to scores (classes, h, w), or labels (H, W) of a model that puts out labels."""
+        wanted = self.input_shape
+        if any(side not in (-1, given) for side, given in zip(wanted[1:], image.shape)):
+            raise UserError(
+                f"it, or a window of it, is {_by(image.shape)} (C, H, W) after the transforms and the model was "
+                f"exported for {_by(wanted[1:])}; export it again without --input_shape"
+            )
+        start = time.perf_counter()
+        # A fixed batch is filled up.
+        batch = np.repeat(image[np.newaxis], max(wanted[0], 1), axis=0)
+        output = self._session.run(None, {self._input: batch})[0][0]
+        self.seconds += time.perf_counter() - start
+        return output
+
+    def _slide(self, image: np.ndarray) -> np.ndarray:
+        """Average of the scores of windows that cover the image, the last of each row and column moved back into it."""
+        (wide, high), (step_x, step_y) = self.test_config["crop_size"], self.test_config["stride"]
+        height, width = image.shape[1:]
+        wide, high = min(wide, width), min(high, height)
+        total, seen = 0, np.zeros((height, width), np.float32)
+        for top in starts(height, high, step_y):
+            for left in starts(width, wide, step_x):
+                window = (slice(None), slice(top, top + high), slice(left, left + wide))
+                scores = self._as_scores(self._run(image[window]))
+                if np.ndim(total) == 0:
+                    total = np.zeros((len(scores), height, width), np.float32)
+                total[window] += scores
+                seen[window[1:]] += 1
+        return total / seen
+
+    def _as_scores(self, output: np.ndarray) -> np.ndarray:
+        """Of labels, 1 for the label and 0 for the other classes."""
+        if output.ndim == 3:
+            return output
+        return (output == np.arange(self._classes)[:, np.newaxis, np.newaxis]).astype(np.float32)
+
+
+def starts(length: int, window: int, stride: int) -> Iterator[int]:
+    """Where the windows along one axis begin."""
+    steps = max(length - window + stride - 1, 0) // stride
+    return (max(min(step * stride, length - window), 0) for step in range(steps + 1))
+
+
+def resized(scores: np.ndarray, size: tuple, align_corners: bool) -> np.ndarray:
+    """Bilinear resize of scores (C, h, w) to ``size`` (height, width), half-pixel centres unless ``align_corners``."""
+    if scores.shape[1:] == tuple(size):
+        return scores
+    (above, below, down), (before, after, across) = (
+        _neighbours(have, want, align_corners) for have, want in zip(scores.shape[1:], size)
+    )
+    result = np.empty((len(scores), *size), np.float32)
+    for plane, target in zip(scores, result):
+        rows = plane[above] + (plane[below] - plane[above]) * down[:, np.newaxis]
+        np.add(rows[:, before], (rows[:, after] - rows[:, before]) * across, out=target)
+    return result
+
+
+def _neighbours(have: int, want: int, align_corners: bool) -> tuple:
+    """For every output along one axis the two inputs it lies between, and how far on it is from the first."""
+    at = np.arange(want, dtype=np.float64)
+    at = at * ((have - 1) / max(want - 1, 1)) if align_corners else (at + 0.5) * (have / want) - 0.5
+    at = np.clip(at, 0, have - 1)
+    first = at.astype(np.int64)
+    return first, np.minimum(first + 1, have - 1), (at - first).astype(np.float32)
+
+
+def _by(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))
+
+
+# ----------------------------------------------------------------------------------------------------- images on disk
+
+
+def find_images(image_path: str) -> list:
+    """The images that ``--image_path`` means: of each its path and the name, without suffix, of its results.
+
+    Raises:
+        UserError: Nothing is there, or no image.
+    """
+    path = Path(image_path)
+    root = path if path.is_dir() else path.parent
+    if path.is_dir():
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        found = [file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+        if not found:
+            raise UserError(f"--image_path: the folder {path} holds no {', '.join(SUFFIXES)} file; name another.")
+    elif not path.is_file():
+        raise UserError(f"--image_path: {path} does not exist; give an image, a folder of images or a list file.")
+    elif path.suffix.lower() in SUFFIXES:
+        found = [path]
+    else:
+        found = read_list(path)
+    for file in found:
+        if not cv2.haveImageReader(str(file)):
+            raise UserError(f"{file} is not a readable image; replace or remove it.")
+    below = [file.relative_to(root) if root in file.parents else file for file in found]
+    # What leads out of the results' folder is left away.
+    below = [PurePath(*[part for part in file.parts if part not in ("..", ".", file.anchor)]) for file in below]
+    shared = Counter(place.with_suffix("") for place in below)
+    # a.jpg and a.png must not overwrite each other's results.
+    names = [place if shared[place.with_suffix("")] > 1 else place.with_suffix("") for place in below]
+    return list(zip(found, map(str, names)))
+
+
+def read_list(path: Path) -> list:
+    """The images that a text file names, the first word of each line, relative to the file."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise UserError(
+            f"--image_path: {path} is neither an image ({', '.join(SUFFIXES)}) nor a text file that lists images."
+        ) from None
+    found = [path.parent / line.split()[0] for line in lines if line.strip()]
+    if not found:
+        raise UserError(f"--image_path: the list file {path} is empty; write one image per line.")
+    for file in found:
+        if not file.is_file():
+            raise UserError(f"{path}: the image {file} does not exist; correct the list.")
+    return found
+
+
+def write_image(path: Path, image: np.ndarray) -> None:
+    """Write a PNG file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
+    try:
+        with open(handle, "wb") as file:
+            file.write(cv2.imencode(".png", image)[1].tobytes())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)  # what open() would give, where mkstemp gives less
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def write_results(save_dir: Path, name: str, pixels: np.ndarray, labels: np.ndarray, palette: list) -> None:
+    """Write the class indices, their colours, and the image under these."""
+    colours = np.zeros((256, 3), np.uint8)
+    colours[: len(palette)] = palette
+    painted = np.ascontiguousarray(colours[labels][..., ::-1])
+    image = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
+    write_image(save_dir / "label" / f"{name}.png", labels)
+    write_image(save_dir / "pseudo_color_prediction" / f"{name}.png", painted)
+    write_image(save_dir / "added_prediction" / f"{name}.png", cv2.addWeighted(image, 0.6, painted, 0.4, 0))
+
+
+# ----------------------------------------------------------------------------------------------------- the command line
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose errors are one sentence and exit code 1."""
+
+    def error(self, message: str) -> None:
+        """Raise the ``UserError`` for what argparse found wrong."""
+        raise UserError(f"{message}; {self.prog} --help explains every flag.")
+
+
+def positive_int(text: str) -> int:
+    """The whole number from 1 up that ``text`` says."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return int(text)
+
+
+def parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
+    """The flags of the command line."""
+    parser = Parser(
+        description="Segment images with a model that export.py wrote as ONNX.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--model", required=True, metavar="FILE.onnx", help="the model.onnx that export.py --format onnx wrote."
+    )
+    parser.add_argument(
+        "--image_path",
+        required=True,
+        metavar="PATH",
+        help="an image, a folder of images, or a text file with one image per line, relative to that file.",
+    )
+    parser.add_argument(
+        "--save_dir",
+        default="output/infer_onnx",
+        metavar="DIR",
+        help="gets label/ (class indices), pseudo_color_prediction/ and added_prediction/ (default: %(default)s).",
+    )
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu).")
+    parser.add_argument(
+        "--cpu_threads", type=positive_int, metavar="N", help="threads of the CPU (default: all cores)."
+    )
+    parser.add_argument("--benchmark", action="store_true", help="print times by stage.")
+    return parser.parse_args(arguments)
+
+
+def segment(model: Model, images: list, save_dir: Path) -> dict:
+    """Segment images and write the results; returns the seconds spent preparing, running and finishing."""
+    seconds = {"pre": 0.0, "run": 0.0, "post": 0.0}
+    for path, name in images:
+        start, before = time.perf_counter(), model.seconds
+        pixels = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE if model.img_channels == 1 else cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise UserError(f"{path} cannot be read as an image; it may be damaged, so replace or remove it.")
+        try:
+            data = model.prepare(pixels)
+            prepared = time.perf_counter()
+            labels = model.labels(data)
+        except UserError as error:
+            raise UserError(f"{path}: {error}.") from None
+        write_results(save_dir, name, pixels, labels, model.palette)
+        run = model.seconds - before
+        seconds["pre"] += prepared - start
+        seconds["run"] += run
+        seconds["post"] += time.perf_counter() - prepared - run
+    return seconds
+
+
+def table(seconds: dict, images: int) -> str:
+    """Milliseconds per image by stage, and images per second."""
+    total = sum(seconds.values())
+    heads = ["images", *(f"{stage} ms" for stage in seconds), "total ms", "images/s"]
+    figures = [1000 * value / images for value in (*seconds.values(), total)] + [images / total]
+    cells = [str(images), *(f"{figure:.2f}" for figure in figures)]
+    return "\n".join("".join(f"{cell:>12}" for cell in row) for row in (heads, cells))
+
+
+def sentence(error: Exception) -> str:
+    """The first line of an error."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Parse the flags, check everything, run; returns the exit code."""
+    try:
+        args = parse(arguments)
+        images = find_images(args.image_path)
+        save_dir = Path(args.save_dir)
+        if save_dir.exists() and not save_dir.is_dir():
+            raise UserError(f"--save_dir: {save_dir} is a file; name a folder.")
+        model = Model(args.model, args.device, args.cpu_threads)
+        seconds = segment(model, images, save_dir)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"{len(images)} image{'s' if len(images) != 1 else ''} segmented; see {save_dir}.")
+    if args.benchmark:
+        print(table(seconds, len(images)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
