@@ -34,7 +34,7 @@ if [ "$flags" != null ]; then
     IFS=';' read -ra settings <<<"$flags"
     for setting in "${settings[@]}"; do
         [[ $setting =~ ^[A-Za-z_][A-Za-z0-9_]*=[^[:space:]]*$ ]] || broken $((start + 4)) "'$setting' is no NAME=VALUE"
-        export "${setting?}"
+        export "$setting"
     done
 fi
 # log_iters:5;repeats:500 -> --log_iters=5 --repeats=500
@@ -45,8 +45,8 @@ for setting in ${settings[@]+"${settings[@]}"}; do
     arguments+=" --${setting%%:*}=${setting#*:}"
 done
 
-cards=$(gpu_count)
-if [ "$cards" -gt 0 ]; then
+count_cards
+if [ "$cards_here" -gt 0 ]; then
     device=gpu first=0
 else
     device=cpu first=-1
@@ -99,8 +99,8 @@ for batch in "${batch_sizes[@]}"; do
             skip "$name" "fp16 needs a GPU"
             continue
         fi
-        if [ "$device" = gpu ] && [ "$count" -gt "$cards" ]; then
-            skip "$name" "it needs $count GPU, and this machine has $cards"
+        if [ "$device" = gpu ] && [ "$count" -gt "$cards_here" ]; then
+            skip "$name" "it needs $count GPU, and this machine has $cards_here"
             continue
         fi
         if [ "$profiler_options" != null ] && [ "$count" -eq 1 ]; then

@@ -5,6 +5,11 @@
 set -u
 set -o pipefail
 
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then
+    echo "error: bash $BASH_VERSION is too old for these scripts; run them with bash 4.4 or newer." >&2
+    exit 1
+fi
+
 TIPC_MODES="lite_train_lite_infer lite_train_whole_infer whole_train_whole_infer whole_infer benchmark_train"
 
 fail() {
@@ -194,13 +199,13 @@ func_set_params() {
     fi
 }
 
-# The cards that this machine and its Paddle have.
-gpu_count() {
-    local count=0
+# How many cards this machine and its Paddle have, in `cards_here`; asked once.
+count_cards() {
+    [ -z "${cards_here-}" ] || return 0
     if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then
-        count=$("$python" -c 'import paddle; print(paddle.device.cuda.device_count())' 2>/dev/null | tail -n 1)
+        cards_here=$("$python" -c 'import paddle; print(paddle.device.cuda.device_count())' 2>/dev/null | tail -n 1)
     fi
-    echo "${count:-0}"
+    cards_here=${cards_here:-0}
 }
 
 # open_log NAME: where results go, and the counts that `finish` tells.

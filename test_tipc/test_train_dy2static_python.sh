@@ -11,7 +11,8 @@ MODE=lite_train_lite_infer
 open_tipc "$1" dy2static
 require_data "$(func_parser_value "${lines[12]}")" 12
 
-if [ "$(gpu_count)" -gt 0 ]; then
+count_cards
+if [ "$cards_here" -gt 0 ]; then
     card=0 device=gpu
     export FLAGS_cudnn_deterministic=True
 else

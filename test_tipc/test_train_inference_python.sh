@@ -54,7 +54,8 @@ run_inference() {
                 done
                 ;;
             gpu | True)
-                if [ "$(gpu_count)" -eq 0 ]; then
+                count_cards
+                if [ "$cards_here" -eq 0 ]; then
                     skip "inference on the GPU" "this machine, or its Paddle, has none"
                     continue
                 fi
@@ -177,8 +178,9 @@ train_chain() {
             unset CUDA_VISIBLE_DEVICES
             ;;
         *)
-            if [ "${#ids[@]}" -gt "$(gpu_count)" ]; then
-                skip "$name" "it needs ${#ids[@]} GPU, and this machine with its Paddle has $(gpu_count)"
+            count_cards
+            if [ "${#ids[@]}" -gt "$cards_here" ]; then
+                skip "$name" "it needs ${#ids[@]} GPU, and this machine with its Paddle has $cards_here"
                 return 0
             fi
             [ "${#ids[@]}" -gt 1 ] || export CUDA_VISIBLE_DEVICES=$cards

@@ -77,6 +77,26 @@ def test_several_processes_and_cards(chain):
     assert "it needs 64 GPU" in log
 
 
+def test_where_there_are_cards(chain):
+    chain.pretend_cards(2)
+    file = chain.write({4: "gpu_list:1|0,1", 5: "--device:gpu", 6: "--precision:fp16"})
+    assert chain.run(SCRIPT, file, MODE).returncode == 0
+    calls = [call for call in chain.calls() if "enable_mkldnn" not in call]
+    names = [re.search(r"(\w+)\.py", call)[1] for call in calls]
+    assert names == ["train", "val", "export", "infer", "infer"] * 2
+    assert calls[0].startswith("1 train.py --device=gpu") and "--precision=fp16" in calls[0]
+    assert calls[5].startswith(" -m paddle.distributed.launch --gpus=0,1 --log_dir")
+    assert "python_infer_gpu_usetrt_null_precision_fp32_batchsize_2_results" in calls[4]
+    assert not {"--cpu_threads", "--use_trt"} & {word.split("=")[0] for word in calls[4].split()}
+    done = chain.run("benchmark_train.sh", chain.write(), "benchmark_train", "dynamic_bs2_fp16_DP_N1C2")
+    assert done.returncode == 0
+    assert "--gpus=0,1" in chain.calls()[-1] and "--device=gpu" in chain.calls()[-1]
+    assert (
+        "fp16_DP_N1C4: it needs 4 GPU"
+        in chain.run("benchmark_train.sh", chain.write(), "benchmark_train", "dynamic_bs2_fp16_DP_N1C4").stdout
+    )
+
+
 def test_nothing_run_is_no_success(chain):
     done = chain.run(SCRIPT, chain.write({4: "gpu_list:0"}), MODE)
     assert done.returncode == 1
