@@ -13,7 +13,7 @@ from paddleseg_ext.errors import UserError
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("benchmarks", "configs", "custom_ops", "deploy", "docs", "test_tipc", "tests")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))])
-SCRIPTS = ("train", "val", "predict", "export", "deploy/python/infer")
+SCRIPTS = ("train", "val", "predict", "export", "deploy/python/infer", "deploy/onnx/infer")
 
 
 def script(name):
@@ -48,7 +48,7 @@ def check_command(words):
         name = words[1][: -len(".py")]
         if name in SCRIPTS:
             flags = script(name).parse(words[2:])
-            config = str(flags.config)
+            config = str(getattr(flags, "config", ""))
             assert not config.startswith("configs/") or (ROOT / config).is_file(), words
 
 
