@@ -1,14 +1,18 @@
 """Export to ONNX, proved in onnxruntime against the live model before the file is kept.
 
-paddle2onnx ends happily with wrong graphs, so that nothing it writes is believed. Nothing is installed on the way
-either: paddle2onnx calls pip when it writes a file, through the helper that folds constants, and not when it is asked
-for the graph itself, as here.
+paddle2onnx ends happily with wrong graphs, so nothing it writes is believed. What it does not know ends the process it
+runs in, so it gets one of its own. And it calls pip when it writes a file, through the helper that folds constants;
+here it is asked for the graph itself, and nothing is installed.
 """
 
 import dataclasses
+import faulthandler
 import functools
 import importlib
 import json
+import multiprocessing
+import os
+import re
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -135,18 +139,36 @@ class OnnxPredictor:
 
 def _converted(program: Deploy, opset: int):
     """A program on disk as an ``onnx.ModelProto``."""
-    modules = packages()
-    model, params = (str(program.folder / name) for name in (program.model, program.params))
-    try:
-        # Without a file to save it in the graph comes back, before pip has a part in it.
-        graph = modules.paddle2onnx.export(model, params, None, opset_version=opset, auto_upgrade_opset=False)
-        return modules.onnx.load_from_string(graph)
-    except Exception as error:
-        # paddle2onnx logs why, and goes on to trip over the graph that it has not got.
+    modules, graph, log = packages(), program.folder / "graph", program.folder / "log"
+    paths = [str(program.folder / name) for name in (program.model, program.params)]
+    # Forked, because Paddle takes seconds to import, and nothing of it runs in there.
+    child = multiprocessing.get_context("fork").Process(target=_convert, args=(*paths, opset, graph, log))
+    child.start()
+    child.join()
+    if child.exitcode or not graph.is_file():
         raise UserError(
             f"Paddle {paddle.__version__} and paddle2onnx {modules.paddle2onnx.__version__} cannot write this model as "
-            f"ONNX of opset {opset}; the lines above say why."
-        ) from error
+            f"ONNX of opset {opset}: {_reason(log)}."
+        )
+    return modules.onnx.load_from_string(graph.read_bytes())
+
+
+def _convert(model: str, params: str, opset: int, graph: Path, log: Path) -> None:
+    """In a process of its own: write the graph, or the reason why there is none into the log, and anything else too."""
+    with open(log, "wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    faulthandler.disable()  # it would write to the terminal all the same
+    # Without a file to save it in the graph comes back, before pip has a part in it.
+    paddle2onnx = packages().paddle2onnx
+    graph.write_bytes(paddle2onnx.export(model, params, None, opset_version=opset, auto_upgrade_opset=False))
+
+
+def _reason(log: Path) -> str:
+    """The first error that paddle2onnx logged."""
+    text = re.sub(r"\x1b\[[\d;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
+    found = re.search(r"\[ERROR\](?:\[Paddle2ONNX\])?\s*(\S.*)", text)
+    return found[1].strip().rstrip(".")[:300] if found else "paddle2onnx ended without a word"
 
 
 def _settings(deploy: Deploy) -> dict:
