@@ -27,7 +27,8 @@ if [ "$peers" = yes ]; then
     venv=${PADDLESEG_EXT_PEERS_VENV:-$(dirname "$PWD")/$(basename "$PWD")-peers-venv}
     bash tools/peers_environment.sh "$venv"
     export PADDLESEG_EXT_PEERS_PYTHON=$venv/bin/python
-    exec "$python" -m pytest tests/peers "$@"
+    case " $* " in *" tests/peers"*) ;; *) set -- tests/peers "$@" ;; esac
+    exec "$python" -m pytest "$@"
 fi
 "$python" -m ruff check .
 exec "$python" -m pytest "$@"
