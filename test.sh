@@ -7,6 +7,8 @@
 #   bash test.sh --peers             only tests/peers, against the published PyTorch implementations, and makes their
 #                                    environment too ($PADDLESEG_EXT_PEERS_VENV names a place for it)
 #   bash test.sh tests/models -x     other arguments go to pytest
+#
+# As many tests run at once as there are cores, each on one thread; -n 0 runs one after the other.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source tools/environment.sh
@@ -17,18 +19,20 @@ while [ $# -gt 0 ]; do
         --active) active=yes; shift ;;
         --paddle) paddle=${2:?--paddle takes a version, such as 2.6.2}; shift 2 ;;
         --peers) peers=yes; shift ;;
-        -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+        -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
         *) break ;;
     esac
 done
 
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+tests=(-m pytest -n auto --dist loadfile)
 enter_environment "$active" "$paddle" test
 if [ "$peers" = yes ]; then
     venv=${PADDLESEG_EXT_PEERS_VENV:-$(dirname "$PWD")/$(basename "$PWD")-peers-venv}
     bash tools/peers_environment.sh "$venv"
     export PADDLESEG_EXT_PEERS_PYTHON=$venv/bin/python
     case " $* " in *" tests/peers"*) ;; *) set -- tests/peers "$@" ;; esac
-    exec "$python" -m pytest "$@"
+    exec "$python" "${tests[@]}" "$@"
 fi
 "$python" -m ruff check .
-exec "$python" -m pytest "$@"
+exec "$python" "${tests[@]}" "$@"

@@ -1,7 +1,6 @@
 """From the flags of ``export.py`` to an exported folder."""
 
 import dataclasses
-import os
 from collections.abc import Sequence
 from typing import Optional
 
@@ -47,9 +46,6 @@ def run_export(
         ops, form = "native", onnx_form(opset or OPSET)
     elif opset:
         raise UserError("--opset is for --format onnx; add that, or leave --opset out.")
-    if ops:
-        os.environ[backend.VARIABLE] = ops
-        backend.selected_backend.cache_clear()
     # Traced and compared on the CPU: no card is needed, and none with its own rounding has a say.
     paddle.set_device("cpu")
     cfg = load_config(config, opts=opts)
@@ -62,18 +58,19 @@ def run_export(
     model = builder.build("model")
     load_weights(model, model_path)
     output_op, protocol = choose_output(output_op, protocol, preprocessing(steps, channels, config), model)
-    path = export(
-        model,
-        save_dir,
-        steps,
-        names,
-        colours,
-        input_shape=input_shape,
-        output_op=output_op,
-        img_channels=channels,
-        test_config=_told(protocol),
-        form=form,
-    )
+    with backend.wished(ops):
+        path = export(
+            model,
+            save_dir,
+            steps,
+            names,
+            colours,
+            input_shape=input_shape,
+            output_op=output_op,
+            img_channels=channels,
+            test_config=_told(protocol),
+            form=form,
+        )
     flag = "python/infer.py --config" if file_format == "paddle" else "onnx/infer.py --model"
     logger.info(f"Exported to {path.parent}; try: python deploy/{flag} {path} --image_path IMAGE")
 

@@ -1,7 +1,10 @@
 """Which implementation of psamask runs."""
 
+import contextlib
 import functools
 import os
+from collections.abc import Iterator
+from typing import Optional
 
 from paddleseg.utils import logger
 
@@ -35,6 +38,25 @@ def selected_backend() -> str:
         raise UserError(f"{VARIABLE} is compiled, but there is no compiled operator: {library.why_not()}")
     logger.warning(f"psamask: native backend (slower), because there is no compiled one: {library.why_not()}")
     return "native"
+
+
+@contextlib.contextmanager
+def wished(wish: Optional[str]) -> Iterator[None]:
+    """For a while, let ``wish`` decide in the place of ``PADDLESEG_EXT_OPS``; None changes nothing."""
+    if wish is None:
+        yield
+        return
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = wish
+    selected_backend.cache_clear()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[VARIABLE]
+        else:
+            os.environ[VARIABLE] = before
+        selected_backend.cache_clear()
 
 
 def require(backend: str) -> None:

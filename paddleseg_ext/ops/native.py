@@ -19,24 +19,30 @@ def psamask(x: paddle.Tensor, psa_type: str, mask_h: int, mask_w: int) -> paddle
         x = x.astype("float32")  # Paddle's concat has no bfloat16 gradient on the CPU. Exact: nothing is computed.
     x = paddle.reshape(x, [n, mask_h, mask_w, h, w])
     x = paddle.transpose(x, [0, 3, 1, 2, 4])  # n, own row, row offset, column offset, own column
-    x = _skew(x, mask_h, h, n, mask_w * w)
+    x = _skew(x, 2, mask_h, h, n, mask_w * w)
     x = paddle.reshape(x, [n, h, h, mask_w, w])  # n, own row, other row, column offset, own column
     x = paddle.transpose(x, [0, 1, 2, 4, 3])
-    x = _skew(x, mask_w, w, n * h * h, 1)
+    x = _skew(x, 4, mask_w, w, n * h * h, 1)
     x = paddle.reshape(x, [n, h, h, w, w])  # n, own row, other row, own column, other column
     order = [0, 2, 4, 1, 3] if psa_type == "collect" else [0, 1, 3, 2, 4]
     x = paddle.reshape(paddle.transpose(x, order), [n, h * w, h, w])
     return x if x.dtype == dtype else x.astype(dtype)
 
 
-def _skew(x, offsets: int, side, outer, inner):
-    """(outer, side, offsets, inner) -> (outer, side, side, inner): out[i, j] = x[i, j - i + half], 0 outside."""
+def _skew(x, axis: int, offsets: int, side, outer, inner):
+    """(outer, side, offsets, inner), ``axis`` the offsets', to (outer, side, side, inner).
+
+    out[i, j] = x[i, j - i + half], 0 outside. Dimensions before and behind the offsets may be several: they are merged
+    behind the concat, not before it, because Paddle 3 cannot load a program of fixed size that concatenates what a
+    reshape gave (a pass drops the reshape, and the types of the concat's list no longer agree).
+    """
     half = (offsets - 1) // 2
-    x = paddle.reshape(x, [outer, side, offsets, inner])
-    zeros = paddle.zeros([outer, side, side, inner], dtype=x.dtype)
-    x = paddle.concat([zeros, x, zeros], axis=2)
+    shape = sizes(x)
+    shape[axis] = side
+    zeros = paddle.zeros(shape, dtype=x.dtype)
+    x = paddle.concat([zeros, x, zeros], axis=axis)
     # Rows of 2 * side: offsets -(side - 1) .. side. The last is never read; with it a side of 1 is no special case.
-    x = x[:, :, half + 1 : half + 1 + 2 * side]
+    x = paddle.slice(x, [axis], [half + 1], [half + 1 + 2 * side])
     x = paddle.reshape(x, [outer, side * 2 * side, inner])
     x = x[:, side - 1 : side * 2 * side - 1]
     x = paddle.reshape(x, [outer, side, 2 * side - 1, inner])

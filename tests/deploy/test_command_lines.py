@@ -101,11 +101,13 @@ def test_infer_undoes_a_resize_as_predict_does(project, infer, tmp_path):
     assert files_below(tmp_path / "infer") == files_below(tmp_path / "predict")
 
 
-def test_a_fixed_input_is_filled_up_and_what_does_not_fit_is_named(project, infer, tmp_path, native_again, capfd):
+def test_a_fixed_input_is_filled_up_and_what_does_not_fit_is_named(project, infer, tmp_path, capfd):
     words = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
     shape = ["--input_shape", "2", "3", "64", "96", "--ops", "native"]
     assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e"), *shape]) == 0
     assert read_deploy(tmp_path / "e").custom_ops == ()
+    # The flag is for this export alone.
+    assert os.environ.get("PADDLESEG_EXT_OPS", "auto") == "auto"
     for name in ("a.png", "b.jpg"):
         image = ["--image_path", str(project / "photos" / name), "--save_dir", str(tmp_path / "infer")]
         assert cli.run(infer.main, ["--config", str(tmp_path / "e"), *image]) == 0
@@ -113,16 +115,6 @@ def test_a_fixed_input_is_filled_up_and_what_does_not_fit_is_named(project, infe
     image = ["--image_path", str(project / "photos/deep/er/c.bmp"), "--save_dir", str(tmp_path / "infer")]
     assert cli.run(infer.main, ["--config", str(tmp_path / "e"), *image]) == 1
     assert "3x65x49 (C, H, W) after the transforms and the model was exported for 3x64x96" in capfd.readouterr().err
-
-
-@pytest.fixture
-def native_again(monkeypatch):
-    """``--ops`` writes the environment; put it back."""
-    from paddleseg_ext.ops import backend
-
-    monkeypatch.setenv(backend.VARIABLE, "auto")
-    yield
-    backend.selected_backend.cache_clear()
 
 
 def test_onednn_that_differs_is_left_out(project, exported, monkeypatch, capfd):

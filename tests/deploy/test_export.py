@@ -65,8 +65,10 @@ def test_psanet_of_any_size_gives_the_live_logits_with_and_without_onednn(ops, l
     assert largest_difference(deploy, model, onednn=True) <= 1e-4
 
 
+@pytest.mark.parametrize("ops", ["compiled", "native"])
 @pytest.mark.parametrize("psa_type", ["collect", "distribute"])
-def test_one_branch_psanet_of_fixed_size(psa_type, tmp_path):
+def test_one_branch_psanet_of_fixed_size(psa_type, ops, use_backend, tmp_path):
+    use_backend(ops)
     model = thin_psanet(psa_type=psa_type)
     deploy = write(model, tmp_path / "export", output_op="none", input_shape=[1, 3, 64, 96])
     assert deploy.input_shape == (1, 3, 64, 96)
