@@ -1,7 +1,9 @@
 """Every repair: its fault is there without it, on the Paddle releases its docstring names, and gone with it."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import paddle
 import pytest
 
 from paddleseg_ext import compat
-from tests.compat.provocations import PROVOCATIONS, meet
+from tests.compat.provocations import PROVOCATIONS, meet, met_alone
 
 KNOWN_RELEASES = {"2.6.2", "3.2.2", "3.3.1"}
 
@@ -20,7 +22,7 @@ def without_repairs(tmp_path_factory) -> dict:
     """What the provocations met in a process that never imports this package."""
     outcome = tmp_path_factory.mktemp("unrepaired") / "outcome.json"
     program = Path(__file__).with_name("provocations.py")
-    subprocess.run([sys.executable, str(program), str(outcome)], check=True, cwd=outcome.parent, capture_output=True)
+    subprocess.run([sys.executable, str(program), str(outcome)], check=True, cwd=outcome.parent)
     return json.loads(outcome.read_text())
 
 
@@ -43,6 +45,12 @@ def test_every_repair_has_a_provocation():
     assert [repair.__name__ for repair in compat.REPAIRS] == list(PROVOCATIONS)
     for repair in compat.REPAIRS:
         assert releases_with(repair) <= KNOWN_RELEASES and releases_with(repair), repair.__name__
+
+
+def test_death_is_told():
+    """One provocation that kills its process leaves the others their outcomes."""
+    assert met_alone(lambda: os.kill(os.getpid(), signal.SIGFPE)) == "SIGFPE"
+    assert met_alone(lambda: None) is None
 
 
 @pytest.mark.parametrize("repair", compat.REPAIRS, ids=lambda repair: repair.__name__)
