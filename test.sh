@@ -25,7 +25,8 @@ while [ $# -gt 0 ]; do
 done
 
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-tests=(-m pytest -n auto --dist loadfile)
+# Files in the order of their names: by the number of tests, as xdist would have it, a few long ones come last and alone.
+tests=(-m pytest -n auto --dist loadfile --no-loadscope-reorder)
 enter_environment "$active" "$paddle" test
 if [ "$peers" = yes ]; then
     venv=${PADDLESEG_EXT_PEERS_VENV:-$(dirname "$PWD")/$(basename "$PWD")-peers-venv}

@@ -1,5 +1,7 @@
 """The test protocol of a YAML in deploy.yaml: infer.py's labels are predict.py's, val.py's figures the live model's."""
 
+import shutil
+
 import cv2
 import numpy as np
 import paddle
@@ -53,6 +55,19 @@ def describe(project):
     return write
 
 
+@pytest.fixture(scope="module")
+def export_of(tmp_path_factory):
+    """Export what ``words`` name for a case of ``PROTOCOLS``, once; returns the folder."""
+    folder = tmp_path_factory.mktemp("exports")
+
+    def once(case, words):
+        if not (folder / case).exists():
+            assert cli.run(export.main, [*words, "--save_dir", str(folder / case)]) == 0
+        return folder / case
+
+    return once
+
+
 def weights_for(project, config):
     """Settled weights of the model in ``config``, made once."""
     path = project / "ssseg.pdparams"
@@ -65,16 +80,15 @@ def weights_for(project, config):
 
 
 @pytest.mark.parametrize("case", PROTOCOLS)
-def test_infer_gives_the_labels_of_predict(case, describe, project, infer, tmp_path):
+def test_infer_gives_the_labels_of_predict(case, describe, export_of, project, infer, tmp_path):
     steps, test_config, output_op = PROTOCOLS[case]
     words = describe(steps, test_config)
-    assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e")]) == 0
-    deploy = read_deploy(tmp_path / "e")
-    assert deploy.output_op == output_op
+    folder = export_of(case, words)
+    assert read_deploy(folder).output_op == output_op
     photos = ["--image_path", str(project / "photos"), "--save_dir"]
     assert cli.run(predict.main, [*words, *photos, str(tmp_path / "predict"), "--device", "cpu"]) == 0
     more = ["--enable_mkldnn", "False", "--batch_size", "2"]
-    assert cli.run(infer.main, ["--config", str(tmp_path / "e"), *photos, str(tmp_path / "infer"), *more]) == 0
+    assert cli.run(infer.main, ["--config", str(folder), *photos, str(tmp_path / "infer"), *more]) == 0
     written = files_below(tmp_path / "predict")
     assert len(written) == 9
     for name in written:
@@ -84,16 +98,16 @@ def test_infer_gives_the_labels_of_predict(case, describe, project, infer, tmp_p
 
 
 @pytest.mark.parametrize("case", ["whole", "resized once", "resized windows"])
-def test_val_measures_the_export_as_the_live_model(case, describe, project, tmp_path):
+def test_val_measures_the_export_as_the_live_model(case, describe, export_of, project):
     for name in ("a", "b"):
         (project / "labels").mkdir(exist_ok=True)
         label = np.random.RandomState(len(name)).randint(0, 5, (8, 12)).astype(np.uint8)
         cv2.imwrite(str(project / f"labels/{name}.png"), np.kron(label, np.ones((8, 8), np.uint8)))
     (project / "val.txt").write_text("photos/a.png labels/a.png\nphotos/b.jpg labels/b.png\n")
     words = describe(*PROTOCOLS[case][:2])
-    assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e")]) == 0
+    folder = export_of(case, words)
     live = val.run_evaluation(**vars(val.parse([*words, "--device", "cpu"])))
-    exported = val.run_evaluation(**vars(val.parse([*words[:2], "--exported", str(tmp_path / "e"), "--device", "cpu"])))
+    exported = val.run_evaluation(**vars(val.parse([*words[:2], "--exported", str(folder), "--device", "cpu"])))
     assert 0 < live[0] < 1
     assert exported[0] == pytest.approx(live[0], abs=1e-4)
     np.testing.assert_allclose(exported[2], live[2], atol=1e-3)
@@ -122,9 +136,9 @@ def test_labels_of_a_resized_image_are_obeyed_with_a_warning(describe, project, 
     assert cv2.imread(str(tmp_path / "infer/label/deep/er/c.png")).shape[:2] == (65, 49)
 
 
-def test_a_deploy_yaml_of_another_model(describe, project, exported, infer, tmp_path, capfd):
-    words = describe([RESIZE, NORMALIZE], {})
-    assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e")]) == 0
+def test_a_deploy_yaml_of_another_model(describe, export_of, project, exported, infer, tmp_path, capfd):
+    words = describe(*PROTOCOLS["resized"][:2])
+    shutil.copytree(export_of("resized", words), tmp_path / "e")
     (tmp_path / "e/deploy.yaml").write_text((exported / "deploy.yaml").read_text())
     photos = ["--image_path", str(project / "photos"), "--save_dir", str(tmp_path / "infer")]
     message = refused(infer.main, ["--config", str(tmp_path / "e"), *photos], capfd)
@@ -148,9 +162,11 @@ def edit(folder, **changes):
         ({"test_config": "x"}, "test_config: "),
     ],
 )
-def test_a_wrong_deploy_yaml_is_one_sentence(changes, sentence, describe, project, infer, tmp_path, capfd):
-    words = describe([NORMALIZE], WINDOWS)
-    assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e")]) == 0
+def test_a_wrong_deploy_yaml_is_one_sentence(
+    changes, sentence, describe, export_of, project, infer, tmp_path, capfd
+):
+    words = describe(*PROTOCOLS["windows"][:2])
+    shutil.copytree(export_of("windows", words), tmp_path / "e")
     edit(tmp_path / "e", **changes)
     photos = ["--image_path", str(project / "photos"), "--save_dir", str(tmp_path / "infer")]
     assert sentence in refused(infer.main, ["--config", str(tmp_path / "e"), *photos], capfd)

@@ -1,5 +1,6 @@
 """The golden files, and the weights and inputs that were drawn for them."""
 
+import functools
 import json
 import zlib
 from pathlib import Path
@@ -22,6 +23,7 @@ class Case:
     def __getitem__(self, key):
         return self.arrays[key]
 
+    @functools.cached_property
     def weights(self):
         """``{name: array}`` of the peer's whole state dict, checked against the peer's own checksum."""
         keys = json.loads((FOLDER / self.info["keys_file"]).read_text())

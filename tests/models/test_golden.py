@@ -65,7 +65,7 @@ def build(case):
     peer, name = case.info["peer"], case.info["model"]
     backbone = BACKBONES[peer, case.info["depth"]](output_stride=case.info["outstride"])
     model = MODELS[name](case.info["num_classes"], backbone, layout=peer, dropout=0.0, **head_arguments(case))
-    weights = case.weights()
+    weights = case.weights
     converted = convert_weights(weights, model=model)
     assert converted.found.source == peer
     for key, tensor in model.state_dict().items():
@@ -74,8 +74,9 @@ def build(case):
     return model
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(scope="module", params=CASES)
 def case(request):
+    """Shared by the tests of a case, so that its weights are drawn once."""
     return Case(request.param)
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.parity.peer_process import PYTHON_VARIABLE, PeerProcess
+from paddleseg_ext.parity import limits, our_side
+from paddleseg_ext.parity.peer_process import PEER_SIDE, PYTHON_VARIABLE, PeerProcess
 
 PYTHON = os.environ.get(PYTHON_VARIABLE)
 FOLDER = Path(__file__).parent
+PEERS = ["ssseg", "mmseg"]
 
 if not PYTHON:
     collect_ignore_glob = ["test_*.py"]
@@ -39,3 +41,24 @@ def peer():
     yield call
     for process in running.values():
         process.close()
+
+
+@pytest.fixture(scope="session")
+def peer_answers():
+    """``peer_answers(settings)``: what the peer's half of ``paddleseg_ext.parity`` answers."""
+    with PeerProcess(PYTHON, PEER_SIDE / "protocol.py") as peer:
+        yield peer
+
+
+@pytest.fixture
+def protocol(peer_answers):
+    """``protocol(peer=..., model=..., ...)``: both sides' answers differ by no more than the limits."""
+
+    def compare(**changes):
+        settings = our_side.default_settings(**changes)
+        theirs = peer_answers(settings)
+        found = limits.differences(our_side.run(settings), theirs, settings["depth"])
+        assert [str(each) for each in found if not each.passed] == []
+        return theirs
+
+    return compare

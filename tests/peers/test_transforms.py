@@ -4,7 +4,6 @@ All draw from numpy's global generator. Ours draw in the peers' order, so it is 
 step; flipping, which PaddleSeg draws elsewhere, is switched on or off instead.
 """
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -14,7 +13,8 @@ import paddleseg.transforms as T
 import pytest
 from paddleseg.cvlibs import manager
 
-PEERS = ("mmseg", "ssseg")
+from tests.peers.conftest import PEERS, PYTHON
+
 SIZES = [(375, 500), (500, 375), (97, 129), (64, 64), (31, 257), (3, 2)]
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
@@ -226,7 +226,7 @@ def test_from_files(theirs, tmp_path):
 
 def test_recording_is_current(tmp_path):
     here = Path(__file__).parent
-    command = [os.environ["PADDLESEG_EXT_PEERS_PYTHON"], str(here / "record_transforms.py"), str(tmp_path / "now.npz")]
+    command = [PYTHON, str(here / "record_transforms.py"), str(tmp_path / "now.npz")]
     subprocess.run(command, check=True, timeout=300)
     with np.load(tmp_path / "now.npz") as now, np.load(here.parent / "transforms" / "peers.npz") as recorded:
         assert sorted(now) == sorted(recorded)
