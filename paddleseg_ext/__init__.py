@@ -1,8 +1,8 @@
 """Import this package and PaddleSeg gains point-wise-attention segmentation models and a working trainer.
 
 Importing it repairs paddleseg 2.8.0 on current Paddle releases (``compat``), registers every model, backbone,
-data set and transform of this package with PaddleSeg's component manager, and puts this package's training loop in the
-place of ``paddleseg.core.train``.
+data set and transform of this package with PaddleSeg's component manager, puts this package's training loop in the
+place of ``paddleseg.core.train``, and makes ``pretrained: zoo://NAME`` known to it.
 """
 
 import warnings
@@ -15,6 +15,6 @@ from paddleseg_ext import compat  # noqa: E402
 
 compat.apply()
 
-from paddleseg_ext import backbones, datasets, engine, models, transforms  # noqa: E402, F401
+from paddleseg_ext import backbones, convert, datasets, engine, models, transforms  # noqa: E402, F401
 
 __version__ = "0.1.0"

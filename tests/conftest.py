@@ -9,11 +9,12 @@ import numpy as np
 import paddle
 import pytest
 import yaml
-from paddleseg.utils import logger
+from paddleseg.utils import logger, seg_env
 
 from paddleseg_ext.engine.build import Builder
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.engine.train import train
+from tests.serving import serving
 
 
 def write_scenes(root: Path, count: int, size: tuple = (48, 48), num_classes: int = 3) -> list:
@@ -117,3 +118,17 @@ class Training:
 @pytest.fixture
 def training(scenes: Path) -> Training:
     return Training(scenes)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where pretrained weights are kept."""
+    monkeypatch.setattr(seg_env, "PRETRAINED_MODEL_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def server():
+    """A web server of files."""
+    with serving() as handler:
+        yield handler

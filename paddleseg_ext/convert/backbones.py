@@ -1,13 +1,27 @@
-"""ImageNet weights that were published for PyTorch, as one of our backbones loads them."""
+"""ImageNet weights that were published for PyTorch, as our backbones load them; a YAML calls them ``zoo://NAME``."""
 
 from pathlib import Path
 from typing import Union
 
+import filelock
 import paddle
 from paddleseg.cvlibs import manager
+from paddleseg.utils import logger, seg_env
 
 from paddleseg_ext.convert.output import convert_file
 from paddleseg_ext.engine.build import quietly
+from paddleseg_ext.engine.download import DownloadFailed, download, name_of
+from paddleseg_ext.engine.pretrained import SCHEMES
+from paddleseg_ext.errors import UserError
+
+# OpenMMLab's, by the NAME in a YAML.
+PUBLISHED = {
+    "resnet18_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet18_v1c-b5776b93.pth",
+    "resnet50_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet50_v1c-2cccc1ad.pth",
+    "resnet101_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet101_v1c-e67eebb6.pth",
+}
+# Of the processes of one machine one fetches and the others wait for it.
+_LOCK_SECONDS = 3600
 
 
 def convert_backbone(checkpoint: Union[str, Path], backbone: str, output: Union[str, Path]) -> None:
@@ -25,3 +39,56 @@ def convert_backbone(checkpoint: Union[str, Path], backbone: str, output: Union[
     with quietly(), paddle.LazyGuard():
         model = manager.BACKBONES[backbone]()
     convert_file(checkpoint, output, {"backbone": backbone}, model=model, source="imagenet")
+
+
+def locate_published(name: str, key: str) -> Path:
+    """The local ``.pdparams`` file of ``PUBLISHED[name]``; it is fetched and converted unless it is there already.
+
+    Args:
+        name: What stands after ``zoo://``.
+        key: The YAML's name for it, e.g. ``model.backbone.pretrained``.
+
+    Raises:
+        UserError: There is no such name, or its file cannot be fetched, read or converted; where to put it.
+    """
+    if name not in PUBLISHED:
+        raise UserError(f"{key}: there is no zoo://{name}; there are: {', '.join(sorted(PUBLISHED))}.")
+    home = Path(seg_env.PRETRAINED_MODEL_HOME)
+    path = home / f"{name}.pdparams"
+    if path.is_file():
+        return path
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(home / f".{name}.lock", timeout=_LOCK_SECONDS):
+            if not path.is_file():
+                _fetch_and_convert(name, home, path, key)
+    except filelock.Timeout as error:
+        raise UserError(
+            f"{key}: another process has been fetching {name} for {_LOCK_SECONDS} s; end it, and start again."
+        ) from error
+    return path
+
+
+def _fetch_and_convert(name: str, home: Path, path: Path, key: str) -> None:
+    """Make ``path`` of the file that was published for PyTorch, which is fetched unless it is in ``home``."""
+    url = PUBLISHED[name]
+    published = home / name_of(url)
+    brought = published.is_file()
+    if not brought:
+        logger.info(f"Fetching {url}")
+        try:
+            download(url, published)
+        except DownloadFailed as reason:
+            raise UserError(
+                f"{key}: could not fetch {url} ({reason}); put that file at {published}, or start from random "
+                f"weights: --opts {key}=null."
+            ) from reason
+    try:
+        convert_backbone(published, name.replace("resnet", "ResNet"), path)
+        logger.info(f"{published.name} was converted to {path}")
+    finally:
+        if not brought:
+            published.unlink()
+
+
+SCHEMES["zoo"] = locate_published

@@ -75,7 +75,7 @@ class Builder(SegBuilder):
                     path = weights.locate(str(cfg["pretrained"]), key)
                     # The model reads it with paddle.load, which runs what the file asks for.
                     refuse_code(path)
-                    located[key] = path, weights.is_from_zoo(str(cfg["pretrained"]))
+                    located[key] = path, weights.has_scheme_of_ours(str(cfg["pretrained"]))
                     cfg["pretrained"] = str(path)
                 else:
                     cfg["pretrained"] = None

@@ -10,10 +10,9 @@ import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 from urllib.parse import unquote, urlparse
 
-import filelock
 import paddle
 from paddleseg.utils import logger, seg_env
 
@@ -21,16 +20,10 @@ from paddleseg_ext.engine.checkpoint import read_weights, refuse_pytorch
 from paddleseg_ext.engine.download import DownloadFailed, download, name_of
 from paddleseg_ext.errors import UserError
 
-# Published for PyTorch: what a YAML calls zoo://NAME.
-ZOO = {
-    "resnet18_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet18_v1c-b5776b93.pth",
-    "resnet50_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet50_v1c-2cccc1ad.pth",
-    "resnet101_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet101_v1c-e67eebb6.pth",
-}
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
-_ZOO = "zoo://"
-# Of the processes of one machine one fetches and the others wait for it.
-_LOCK_SECONDS = 3600
+# SCHEME -> what makes a file of SCHEME://NAME, given NAME and the key of the YAML. It holds every weight of its model.
+# Here for whoever knows more than this package does: convert/ has zoo://.
+SCHEMES: dict[str, Callable[[str, str], Path]] = {}
 
 
 def locate(source: str, key: str) -> Path:
@@ -38,7 +31,7 @@ def locate(source: str, key: str) -> Path:
 
     Args:
         source: Path of a ``.pdparams`` file, the URL of one or of an archive that holds ``model.pdparams``, or
-            ``zoo://NAME`` for ImageNet weights that were published for PyTorch (``ZOO``).
+            ``SCHEME://NAME`` of ``SCHEMES``.
         key: The YAML's name for it, e.g. ``model.backbone.pretrained``.
 
     Raises:
@@ -50,62 +43,18 @@ def locate(source: str, key: str) -> Path:
             raise UserError(f"{key}: the file {path} does not exist; correct the path, or use --opts {key}=null.")
         refuse_pytorch(path)
         return path
-    if is_from_zoo(source):
-        return _locate_in_zoo(source[len(_ZOO) :], key)
+    if has_scheme_of_ours(source):
+        scheme, _, name = source.partition("://")
+        return SCHEMES[scheme](name, key)
     path = home_of(source)
     if not path.is_file():
         _fetch(source, path, key)
     return path
 
 
-def is_from_zoo(source: str) -> bool:
-    """Whether ``source`` is a ``zoo://NAME``."""
-    return source.startswith(_ZOO)
-
-
-def _locate_in_zoo(name: str, key: str) -> Path:
-    if name not in ZOO:
-        raise UserError(f"{key}: there is no zoo://{name}; there are: {', '.join(sorted(ZOO))}.")
-    home = Path(seg_env.PRETRAINED_MODEL_HOME)
-    path = home / f"{name}.pdparams"
-    if path.is_file():
-        return path
-    home.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(home / f".{name}.lock", timeout=_LOCK_SECONDS):
-            if not path.is_file():
-                _fetch_and_convert(name, home, path, key)
-    except filelock.Timeout as error:
-        raise UserError(
-            f"{key}: another process has been fetching {name} for {_LOCK_SECONDS} s; end it, and start again."
-        ) from error
-    return path
-
-
-def _fetch_and_convert(name: str, home: Path, path: Path, key: str) -> None:
-    """Make ``path`` of the file that was published for PyTorch, which is fetched unless it is in ``home``."""
-    # convert knows this package's engine and models, so none of them may need it to be imported; here, at the last
-    # moment, is the one place where the engine asks for it.
-    from paddleseg_ext.convert.backbones import convert_backbone
-
-    url = ZOO[name]
-    published = home / name_of(url)
-    brought = published.is_file()
-    if not brought:
-        logger.info(f"Fetching {url}")
-        try:
-            download(url, published)
-        except DownloadFailed as reason:
-            raise UserError(
-                f"{key}: could not fetch {url} ({reason}); put that file at {published}, or start from random "
-                f"weights: --opts {key}=null."
-            ) from reason
-    try:
-        convert_backbone(published, name.replace("resnet", "ResNet"), path)
-        logger.info(f"{published.name} was converted to {path}")
-    finally:
-        if not brought:
-            published.unlink()
+def has_scheme_of_ours(source: str) -> bool:
+    """Whether ``source`` is a ``SCHEME://NAME`` of ``SCHEMES``."""
+    return source.partition("://")[0] in SCHEMES
 
 
 def home_of(url: str) -> Path:

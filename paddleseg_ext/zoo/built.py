@@ -17,10 +17,10 @@ from paddle import nn
 from paddle.nn import initializer
 from paddleseg.cvlibs import Config, manager
 
+from paddleseg_ext.convert.backbones import PUBLISHED
 from paddleseg_ext.engine.build import Builder, quietly
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.engine.evaluate import evaluate
-from paddleseg_ext.engine.pretrained import ZOO
 from paddleseg_ext.zoo import curves
 
 _DATA_SETS = {"PascalVOC": "voc12aug", "ADE20K": "ade20k", "Cityscapes": "cityscapes"}
@@ -274,7 +274,7 @@ def _classifiers(model: nn.Layer) -> list:
 def _published_weights(pretrained: Optional[str]) -> dict:
     """Where the weights come from that a YAML names as ``pretrained``."""
     name = (pretrained or "").rpartition("zoo://")[2]
-    return {"url": ZOO.get(name, pretrained)}
+    return {"url": PUBLISHED.get(name, pretrained)}
 
 
 def _backbone(config: Config, backbone: nn.Layer) -> dict:

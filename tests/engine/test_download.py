@@ -3,15 +3,8 @@
 import pytest
 
 from paddleseg_ext.engine.download import DownloadFailed, download, name_of
-from tests.engine.serving import serving
 
 BODY = bytes(range(256)) * 4096
-
-
-@pytest.fixture
-def server():
-    with serving() as handler:
-        yield handler
 
 
 def test_whole_file_and_progress(server, tmp_path, capsys):

@@ -11,7 +11,6 @@ from paddleseg_ext.zoo import convert
 from paddleseg_ext.zoo.__main__ import main
 from paddleseg_ext.zoo.table import published
 from tests.convert.narrow import describe, save, their_weights
-from tests.engine.serving import serving
 
 ROW = "pspnet_resnet50_os8_voc12aug_512x512_60e_ssseg"
 BAIDU = "psanet_resnet50_os8_cityscapes_1024x512_80k"
@@ -27,12 +26,6 @@ def zoo(capsys):
         return (code, *capsys.readouterr())
 
     return run
-
-
-@pytest.fixture
-def server():
-    with serving() as handler:
-        yield handler
 
 
 @pytest.fixture
