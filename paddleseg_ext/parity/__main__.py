@@ -88,11 +88,11 @@ def main(arguments: Sequence[str]) -> None:
         print(difference)
     drift = limits.drift(theirs)
     if drift is not None:
-        print(f"the peer's own float32 ends {drift:.1e} from its float64 in as many steps")
+        print(f"the peer's own float32 is up to {drift:.1e} from its float64 in these steps")
     if flags.report:
         report.write(flags.report, report.row(settings, found, drift))
     print(f"wrote {len(paths)} files of arrays and the differences of all {len(found)} entries to {folder}")
-    failed = [difference for difference in found if not difference.passed]
+    failed = [difference for difference in found if difference.failed]
     if failed:
         raise UserError(f"{len(failed)} of {len(found)} entries are beyond their limit, the first: {failed[0]}.")
 

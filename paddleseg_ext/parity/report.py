@@ -42,7 +42,7 @@ def row(settings: dict, found: list, drift: Optional[float]) -> str:
 def _figure(difference: object) -> str:
     if difference is None:
         return "-"
-    return f"{difference.largest:.0e}" if difference.passed else f"**{difference.largest:.0e}**"
+    return f"{difference.largest:.0e}" if difference.verdict == "PASS" else f"**{difference.largest:.0e}**"
 
 
 def write(path: Union[str, Path], line: str) -> None:

@@ -58,7 +58,7 @@ def protocol(peer_answers):
         settings = our_side.default_settings(**changes)
         theirs = peer_answers(settings)
         found = limits.differences(our_side.run(settings), theirs, settings["depth"])
-        assert [str(each) for each in found if not each.passed] == []
+        assert [str(each) for each in found if each.failed] == []
         return theirs
 
     return compare

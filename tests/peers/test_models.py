@@ -15,10 +15,11 @@ THIN = 16
 @pytest.mark.parametrize("model", our_side.MODELS)
 @pytest.mark.parametrize("peer_of", PEERS)
 def test_every_step(protocol, peer_of, model):
-    theirs = protocol(peer=peer_of, model=model, base_channels=THIN, training_batches=5)
+    # Twenty steps on one batch: where batches differ, the peer's own ISANet is beyond the limit from itself.
+    theirs = protocol(peer=peer_of, model=model, base_channels=THIN, training_batches=1)
     losses = theirs["float32/train/losses"]
-    # Of one batch, ten times the limit, or the steps would show nothing.
-    assert losses[0] - losses[15] > 10 * limits.TRAINING["float32"] * losses[0]
+    # Ten times the limit, or the steps would show nothing.
+    assert losses[0] - losses[-1] > 10 * limits.TRAINING["float32"] * losses[0]
     assert 0.3 < theirs["float64/forward/logits"].std() < 3
 
 
