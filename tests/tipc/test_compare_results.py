@@ -89,8 +89,8 @@ def test_other_pictures_are_told(run, capsys):
 @pytest.mark.parametrize(
     ("log", "old", "new", "sentence"),
     (
-        (TRAIN, "4.1001", "4.1101", "loss at iteration 2 is 4.1101"),
-        (TRAIN, "4.1001", "nan", "has no loss at iteration 2"),
+        (TRAIN, "4.2108", "4.2208", "loss at iteration 1 is 4.2208"),
+        (TRAIN, "4.2108", "nan", "has no loss at iteration 1"),
         (EVAL, "-0.0164", "0.0164", "Kappa is 0.0164"),
     ),
 )
@@ -103,11 +103,20 @@ def test_logs(run, capsys, log, old, new, sentence):
     assert sentence in capsys.readouterr().err
 
 
-def test_the_end_of_a_training_is_not_compared(run):
+def test_of_a_recorded_training_the_first_loss_is_compared(run):
     (run / "run.log").write_text(TRAIN)
     assert compare(run, "--log", run / "run.log", "--record", "title") == 0
+    (run / "run.log").write_text(TRAIN.replace("4.1001", "4.1101").replace("0.0124", "0.0224"))
+    assert compare(run, "--log", run / "run.log") == 0
+
+
+def test_of_two_trainings_every_loss_is_compared(run, capsys):
+    (run / "metrics.txt").write_text(TRAIN)
     (run / "run.log").write_text(TRAIN.replace("0.0124", "0.0224"))
     assert compare(run, "--log", run / "run.log") == 0
+    (run / "run.log").write_text(TRAIN.replace("4.1001", "4.1101"))
+    assert compare(run, "--log", run / "run.log") == 1
+    assert "loss at iteration 2 is 4.1101" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
