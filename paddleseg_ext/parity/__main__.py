@@ -51,6 +51,13 @@ def parse(arguments: Sequence[str]):
         help="width of the ResNet's first stage; all others and the heads follow. A smaller one is a quick look.",
     )
     parser.add_argument(
+        "--training_batches",
+        type=cli.positive_int,
+        metavar="N",
+        default=defaults["training_batches"],
+        help="how many different batches the step train takes in turn: 20, one for each of its steps; 1 repeats one.",
+    )
+    parser.add_argument(
         "--steps", nargs="+", choices=our_side.STEPS, default=defaults["steps"], help="what to compare."
     )
     parser.add_argument("--dtype", nargs="+", choices=DTYPES, default=defaults["dtypes"], help="in which precision.")

@@ -30,6 +30,8 @@ def row(settings: dict, found: list, drift: Optional[float]) -> str:
         image += ", aligned"
     if settings["base_channels"] != 64:
         image += f", width {settings['base_channels']}"
+    if settings["training_batches"] < settings["iterations"]:
+        image += f", steps on {settings['training_batches']} batch{'es' if settings['training_batches'] > 1 else ''}"
     summary = worst(found)
     cells = [settings["peer"], settings["model"], settings["depth"], settings["output_stride"], image]
     for part in PARTS:

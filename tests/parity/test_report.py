@@ -22,6 +22,7 @@ def test_row():
     line = "| ssseg | pspnet | 18 | 8 | 65x97 | 4e-06 / 1e-12 |  |  |  |  | **1e+00** / - |"
     assert row(found) == f"{line}  |\n"
     assert row(found, drift=2.3e-3) == f"{line} 2e-03 |\n"
+    assert "| 65x97, steps on 1 batch |" in row(found, training_batches=1)
 
 
 def test_table_keeps_one_row_for_a_case_and_the_text_around_it(tmp_path):
