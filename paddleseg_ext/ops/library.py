@@ -90,6 +90,7 @@ def _from_cache() -> Path:
         # flock is let go by the kernel when a process dies, so a lock file left behind locks nobody out.
         with filelock.FileLock(lock, timeout=LOCK_SECONDS):
             if not library.is_file():
+                recipe.compiler()  # without one there is nothing to announce
                 logger.info(f"Compiling the psamask operator (once, into {folder}).")
                 temporary = folder / f"building.{os.getpid()}.so"
                 try:
