@@ -43,8 +43,8 @@ def locate(source: str, key: str) -> Path:
             raise UserError(f"{key}: the file {path} does not exist; correct the path, or use --opts {key}=null.")
         refuse_pytorch(path)
         return path
-    if has_scheme_of_ours(source):
-        scheme, _, name = source.partition("://")
+    scheme, _, name = source.partition("://")
+    if scheme in SCHEMES:
         return SCHEMES[scheme](name, key)
     path = home_of(source)
     if not path.is_file():
