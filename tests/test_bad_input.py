@@ -106,7 +106,7 @@ CONFIGS = {
     ),
     "unknown way to average": (
         lambda c: c.update(test_config={"aug_average": "max"}),
-        "test_config.aug_average must be logits or softmax, not 'max'.",
+        "test_config.aug_average must be logits, softmax or window, not 'max'.",
     ),
     "unknown way to count": (
         lambda c: c.update(test_config={"absent_classes": "none"}),

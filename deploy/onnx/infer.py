@@ -48,16 +48,17 @@ class Prepared:
 
     Attributes:
         image: (H, W, C), uint8 or float32.
-        steps: What was done to its size, first to last: ('resize' or 'padding', (height, width) before).
+        steps: What was done to its size, first to last: ('resize' or 'padding', (height, width) before), or ('inset',
+            (height, width, top, left)) where there is padding on all sides.
     """
 
     def __init__(self, image: np.ndarray) -> None:
         self.image = image if image.ndim == 3 else image[..., np.newaxis]
         self.steps = []
 
-    def note(self, kind: str) -> None:
-        """Remember the size before a step."""
-        self.steps.append((kind, self.image.shape[:2]))
+    def note(self, kind: str, corner: tuple = ()) -> None:
+        """Remember the size before a step, and where the image then begins."""
+        self.steps.append((kind, (*self.image.shape[:2], *corner)))
 
     def resize(self, width: int, height: int, interpolation: int) -> None:
         """Resize as OpenCV does, which drops the axis of a single channel."""
@@ -66,15 +67,25 @@ class Prepared:
             self.image = resized.reshape(height, width, -1)
 
 
-def normalize(data: Prepared, mean: Sequence[float] = (0.5,), std: Sequence[float] = (0.5,)) -> None:
-    """``Normalize``: with PaddleSeg's roundings, float64 results put into float32 after every step."""
+def normalize(
+    data: Prepared,
+    mean: Sequence[float] = (0.5,),
+    std: Sequence[float] = (0.5,),
+    scale: float = 255,
+    channel_order: str = "RGB",
+) -> None:
+    """``Normalize``: with PaddleSeg's roundings, float64 results put into float32 after every step; float32's where the
+    scale is another than PaddleSeg's."""
+    kind = np.float64 if scale == 255 else np.float32
 
     def normalized(values: np.ndarray) -> np.ndarray:
-        values = values.astype(np.float32) / np.float32(255)
-        values -= np.array(mean, np.float64)
-        values /= np.array(std, np.float64)
+        values = values.astype(np.float32) / np.float32(scale)
+        values -= np.array(mean, kind)
+        values /= np.array(std, kind)
         return values
 
+    if channel_order == "BGR":
+        data.image = np.ascontiguousarray(data.image[..., ::-1])
     if data.image.dtype == np.uint8:
         # 256 values to a channel, looked up.
         levels = np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis]
@@ -84,16 +95,38 @@ def normalize(data: Prepared, mean: Sequence[float] = (0.5,), std: Sequence[floa
         data.image = normalized(data.image)
 
 
-def resize_by_ratio(data: Prepared, base_size: Sequence[int], min_ratio: float = 1.0, max_ratio: float = 1.0) -> None:
+def resize_by_ratio(
+    data: Prepared,
+    base_size: Sequence[int],
+    min_ratio: float = 1.0,
+    max_ratio: float = 1.0,
+    fit: str = "inside",
+    interpolation: str = "linear",
+) -> None:
     """``ResizeByRatio``: as large as fits into the base, either way up, as 8-bit pixels."""
     if min_ratio != max_ratio:
         raise UserError("the transform ResizeByRatio draws its ratio by chance; export with min_ratio equal max_ratio")
     data.note("resize")
     data.image = eight_bit(data.image)
     height, width = data.image.shape[:2]
-    bound = [int(side * min_ratio) for side in base_size]
-    factor = min(max(bound) / max(width, height), min(bound) / min(width, height))
-    data.resize(max(int(width * factor + 0.5), 1), max(int(height * factor + 0.5), 1), cv2.INTER_LINEAR)
+    bound = [max(int(side * min_ratio), 1) for side in base_size]
+    if fit == "stretch":
+        size = bound
+    elif fit == "cover":
+        size = [round(side * (min(bound) / min(width, height))) for side in (width, height)]
+    else:
+        factor = min(max(bound) / max(width, height), min(bound) / min(width, height))
+        size = [max(int(side * factor + 0.5), 1) for side in (width, height)]
+    data.resize(*size, INTERPOLATIONS[interpolation.upper()])
+
+
+def resize_by_long(data: Prepared, long_size: int) -> None:
+    """``ResizeByLong`` of PaddleSeg, in float32."""
+    data.note("resize")
+    data.image = data.image.astype(np.float32)
+    height, width = data.image.shape[:2]
+    scale = float(long_size) / max(height, width)
+    data.resize(round(width * scale), round(height * scale), cv2.INTER_LINEAR)
 
 
 def resize(
@@ -123,29 +156,49 @@ def padding(
     im_padding_value: Union[float, Sequence[float]] = 127.5,
     **of_labels: Any,
 ) -> None:
-    """``Padding`` of PaddleSeg and ``PadToSize``: on the right and at the bottom, with one value or one a channel."""
+    """``Padding`` of PaddleSeg: on the right and at the bottom, with one value or one a channel."""
     width, height = (target_size, target_size) if isinstance(target_size, int) else target_size
-    data.note("padding")
+    pad(data, height, width, im_padding_value)
+
+
+def pad_to_size(
+    data: Prepared,
+    target_size: Optional[Sequence[int]] = None,
+    position: str = "right_bottom",
+    im_padding_value: Union[float, Sequence[float]] = 0,
+    at_least: bool = False,
+    size_divisor: Optional[int] = None,
+    **of_labels: Any,
+) -> None:
+    """``PadToSize``: to a size or a multiple, on the right and at the bottom or all round."""
+    high, wide = data.image.shape[:2]
+    width, height = target_size or (wide, high)
+    if at_least:
+        width, height = max(width, wide), max(height, high)
+    width, height = (-(-side // (size_divisor or 1)) * (size_divisor or 1) for side in (width, height))
+    pad(data, height, width, im_padding_value, position == "center")
+
+
+def pad(
+    data: Prepared, height: int, width: int, value: Union[float, Sequence[float]], in_the_middle: bool = False
+) -> None:
+    """Put the image on an area of that size."""
     high, wide, channels = data.image.shape
     if high > height or wide > width:
         raise UserError(f"it is {wide}x{high} pixels (width x height) and the model's Padding is to {width}x{height}")
+    top, left = ((height - high) // 2, (width - wide) // 2) if in_the_middle else (0, 0)
+    data.note(*(("inset", (top, left)) if top or left else ("padding",)))
     padded = np.empty((height, width, channels), np.float32)
-    padded[...] = im_padding_value
-    padded[:high, :wide] = data.image
+    padded[...] = value
+    padded[top : top + high, left : left + wide] = data.image
     data.image = padded
-
-
-def pad_to_size(data: Prepared, target_size: Sequence[int], position: str = "right_bottom", **values: Any) -> None:
-    """``PadToSize``; all round only where nothing is padded, as it could not be taken off the labels."""
-    if position != "right_bottom" and data.image.shape[:2] != tuple(target_size[::-1]):
-        raise UserError("padding all round cannot be taken off the labels; export with position: right_bottom")
-    padding(data, target_size, **{"im_padding_value": 0, **values})
 
 
 TRANSFORMS = {
     "Normalize": normalize,
     "Resize": resize,
     "ResizeByRatio": resize_by_ratio,
+    "ResizeByLong": resize_by_long,
     "Padding": padding,
     "PadToSize": pad_to_size,
 }
@@ -233,7 +286,7 @@ class Model:
     def labels(self, data: Prepared) -> np.ndarray:
         """Class indices, uint8 (H, W), at the size that the image had before it was prepared."""
         image = np.ascontiguousarray(data.image.astype(np.float32, copy=False).transpose(2, 0, 1))
-        if self.output_op == "features" and any(kind == "padding" for kind, _ in data.steps):
+        if self.output_op == "features" and any(kind != "resize" for kind, _ in data.steps):
             raise UserError("a padding cannot be taken back from the smaller logits of output_op features")
         scores = self._slide(image) if self.test_config.get("is_slide") else self._run(image)
         align_corners = bool(self.test_config.get("align_corners"))
@@ -241,11 +294,15 @@ class Model:
         if self.output_op == "features":
             # Straight from the size of the features to that of the image, with nothing in between.
             steps = steps[:1] or [("resize", image.shape[1:])]
-        for kind, (height, width) in reversed(steps):
-            if kind == "resize":
-                scores = resized(self._as_scores(scores), (height, width), align_corners)
+        for kind, (height, width, *corner) in reversed(steps):
+            if kind in ("padding", "inset"):
+                top, left = corner or (0, 0)
+                scores = scores[..., top : top + height, left : left + width]
+            elif self.test_config.get("interpolation") == "cubic":
+                planes, cubic = self._as_scores(scores), cv2.INTER_CUBIC
+                scores = np.stack([cv2.resize(plane, (width, height), interpolation=cubic) for plane in planes])
             else:
-                scores = scores[..., :height, :width]
+                scores = resized(self._as_scores(scores), (height, width), align_corners)
         return (scores if scores.ndim == 2 else scores.argmax(axis=0)).astype(np.uint8)
 
     def _run(self, image: np.ndarray) -> np.ndarray:

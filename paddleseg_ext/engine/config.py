@@ -72,6 +72,7 @@ class ValidatedConfig(Config):
             raise UserError(f"{path}: {str(error).strip().splitlines()[-1].rstrip('.')}.") from error
         _check_numbers(self)
         _check_components(self)
+        _settle_align_corners(self)
 
     def _parse_from_yaml(self, path: str) -> dict:
         dic, self._places = _read(Path(path), ())
@@ -422,8 +423,42 @@ def _check_test_config(config: ValidatedConfig) -> None:
             raise UserError(f"{where}: unknown key test_config.{name}; {nearest(str(name), known)}")
         with _located(config.where("test_config", name), "test_config."):
             check_setting(name, config.test_config[name])
+
+
+def _settle_align_corners(config: ValidatedConfig) -> None:
+    """Let the model's ``align_corners`` decide that of ``test_config``, and refuse a file that says otherwise."""
+    model, component = config.dic["model"], manager.MODELS[config.dic["model"]["type"]]
+    defaults = {name: p.default for name, p in inspect.signature(component).parameters.items()}
+    own, after, because = model.get("align_corners", defaults.get("align_corners")), False, ""
+    layout = model.get("layout", defaults.get("layout"))
+    row = getattr(component, "layouts", {}).get(layout)
+    if row is not None:
+        if row.align_corners is not None:
+            because = f" with layout {layout}"
+            if "align_corners" in model and own != row.align_corners:
+                where = config.where("model", "align_corners")
+                raise UserError(
+                    f"{where}: model.align_corners is {_yaml(own)}, and{because} it is {_yaml(row.align_corners)}; "
+                    "leave it out."
+                )
+            own = row.align_corners
+        after = own if row.original_align_corners is None else row.original_align_corners
+    said = config.test_config.get("align_corners")
+    if said is None:
+        if after:
+            config.dic["test_config"] = {**config.test_config, "align_corners": True}
+    elif isinstance(own, bool) and said != own:
+        where = config.where("test_config", "align_corners")
+        raise UserError(
+            f"{where}: test_config.align_corners is {_yaml(said)}, and the model's align_corners{because} is "
+            f"{_yaml(own)}; leave it out of test_config, where it follows the model."
+        )
     with _located(config.where("test_config"), "test_config: "):
-        protocol_of(config.test_config).check_model(manager.MODELS[config.dic["model"]["type"]])
+        protocol_of(config.test_config).check_model(component)
+
+
+def _yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @contextlib.contextmanager

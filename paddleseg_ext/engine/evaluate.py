@@ -51,6 +51,7 @@ def evaluate(
     resize_once: bool = False,
     aug_average: str = "logits",
     aug_rescale: str = "tensor",
+    interpolation: str = "linear",
     slide_batch_size: int = 4,
     absent_classes: str = "zero",
 ) -> tuple:
@@ -71,7 +72,8 @@ def evaluate(
         num_workers: Reading processes.
         print_detail: Log the figures and draw a progress bar.
         auc_roc: Also the area under the ROC curve; needs labels free of the ignore value, keeps all logits in memory.
-        align_corners, resize_once, aug_average, aug_rescale, slide_batch_size: See ``InferenceProtocol``.
+        align_corners, resize_once, aug_average, aug_rescale, interpolation, slide_batch_size: See
+            ``InferenceProtocol``.
         absent_classes: How a class counts that is neither in the labels nor in the predictions of the whole data set:
             ``'zero'``, as IoU and Dice 0, as PaddleSeg has it; ``'skip'``, not at all, as mmsegmentation and
             SSSegmentation have it (their IoU of it is not a number, and their mean leaves it out). ``'skip'`` also
@@ -97,6 +99,7 @@ def evaluate(
         resize_once=resize_once,
         aug_average=aug_average,
         aug_rescale=aug_rescale,
+        interpolation=interpolation,
     )
     protocol.check_model(model)
     check_setting("absent_classes", absent_classes)

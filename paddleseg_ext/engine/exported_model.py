@@ -58,8 +58,9 @@ class ExportedModel(paddle.nn.Layer):
         """
         if self._deploy.output_op == "argmax" and not any(kind == "resize" for kind, _ in trans_info):
             labels = self._run(images)
-            for _, (height, width) in reversed(trans_info):
-                labels = labels[:, :height, :width]
+            for _, (height, width, *corner) in reversed(trans_info):
+                top, left = corner or (0, 0)
+                labels = labels[:, top : top + height, left : left + width]
             return labels.astype(np.uint8)
         tensors = paddle.to_tensor(images) if isinstance(images, np.ndarray) else [paddle.to_tensor(x) for x in images]
         return self._deploy.protocol(self, tensors, trans_info)[0].numpy()[:, 0].astype(np.uint8)

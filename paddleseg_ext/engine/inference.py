@@ -34,15 +34,19 @@ class InferenceProtocol:
         flip_horizontal, flip_vertical: Also mirrored images.
         is_slide: Move a window of ``crop_size`` (width, height) by ``stride`` (width, height) over the image.
         slide_batch_size: How many windows go through the model at once; changes speed and memory only.
-        align_corners: Of the resize of the logits to the original size, and of a tensor to a scale.
+        align_corners: Of the resize of the logits to the original size, and of a tensor to a scale. ``load_config``
+            takes it from the model, so a YAML does not say it; with ``resize_once`` it has to be the model's.
         resize_once: Resize the logits of the features straight to the original size, as SSSegmentation does, instead of
             first to the network's input. Needs a model with ``feature_logits``; whole images only.
-        aug_average: What is averaged: ``'logits'`` as PaddleSeg does, or ``'softmax'`` at the original size, as
-            mmsegmentation does.
+        aug_average: What is averaged: ``'logits'`` as PaddleSeg does; ``'softmax'`` at the original size, as
+            mmsegmentation does; ``'window'``, softmax at the size of the network's input, of a window and its mirror
+            images before windows are put together, then brought to the original size as pictures are, as semseg does.
         aug_rescale: What ``scales`` resize: ``'tensor'``, the network's input, as PaddleSeg and SSSegmentation do;
             ``'image'``, the image as it was read (mmsegmentation 1.x); ``'base'``, the box that the transforms fit the
             image into, anew from the image as it was read (mmsegmentation 0.x, with which its ms+flip figures were
             measured). The latter two differ where that box is not the image's own size: on VOC and ADE20K.
+        interpolation: Of the resize of the logits from the network's input to the original size: ``'linear'``, or
+            ``'cubic'`` as openseg.pytorch does (OpenCV's, with half-pixel centers whatever ``align_corners``).
 
     Raises:
         UserError: A value is of the wrong kind, or two contradict each other.
@@ -60,6 +64,7 @@ class InferenceProtocol:
     resize_once: bool = False
     aug_average: str = "logits"
     aug_rescale: str = "tensor"
+    interpolation: str = "linear"
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -70,6 +75,12 @@ class InferenceProtocol:
                 "resize_once is for whole images, as the logits of windows are put together at the size of the "
                 "network's input; leave resize_once or is_slide out."
             )
+        for key, value in (("aug_average", "window"), ("interpolation", "cubic")):
+            if self.resize_once and getattr(self, key) == value:
+                raise UserError(
+                    f"{key} {value} needs logits at the size of the network's input, which resize_once passes over; "
+                    f"leave one of the two out."
+                )
 
     @property
     def ratios(self) -> tuple:
@@ -92,6 +103,12 @@ class InferenceProtocol:
             raise UserError(
                 f"resize_once resizes the logits of the features, which {name} does not give by themselves; use "
                 "PSPNet, ISANet or PSANet, or leave resize_once out."
+            )
+        its_own = getattr(model, "align_corners", None)
+        if self.resize_once and isinstance(its_own, bool) and its_own != self.align_corners:
+            raise UserError(
+                f"resize_once takes the place of the model's own resize, whose align_corners is {its_own}, and "
+                f"align_corners here is {self.align_corners}; say the model's."
             )
 
     def transforms(self, transforms: T.Compose) -> Callable[[dict], dict]:
@@ -126,7 +143,7 @@ class InferenceProtocol:
         views, later = self._views(images, trans_info, softmax)
         total, passes = None, 0
         for view, steps in views:
-            for flip in self.flips:
+            for flip in [()] if self._by_window else self.flips:
                 logits = _mirrored(self._logits(model, _mirrored(view, flip), autocast), flip)
                 logits = self._undo(logits, steps)
                 if softmax:
@@ -138,6 +155,10 @@ class InferenceProtocol:
         total = self._undo(total, later)
         return paddle.argmax(total, axis=1, keepdim=True, dtype="int32"), total
 
+    @property
+    def _by_window(self) -> bool:
+        return self.aug_eval and self.aug_average == "window"
+
     def _views(
         self, images: Union[paddle.Tensor, Sequence[paddle.Tensor]], trans_info: Sequence, softmax: bool
     ) -> tuple:
@@ -145,11 +166,11 @@ class InferenceProtocol:
         if not isinstance(images, paddle.Tensor):
             return zip(images, map(_steps, trans_info)), ()
         size, steps = tuple(images.shape[2:]), _steps(trans_info)
-        back = ("resize", size)
+        back = ("rescale", size)
         if not self.aug_eval:
             return [(images, (*steps, back))], ()
         # Both orders are the same function of logits; the second, PaddleSeg's, takes the steps back only once.
-        before, after = ((*steps, back), ()) if softmax or self.resize_once else ((back,), steps)
+        before, after = ((*steps, back), ()) if softmax or self.resize_once or self._by_window else ((back,), steps)
         scaled = (tuple(int(side * ratio + 0.5) for side in size) for ratio in self.ratios)
         return ((resize(images, to, self.align_corners), before) for to in scaled), after
 
@@ -167,24 +188,34 @@ class InferenceProtocol:
             # AMP is for the model: sums of windows, and what follows, are not worth fp16's error.
             return logits.astype("float32") if logits.dtype in (paddle.float16, paddle.bfloat16) else logits
 
+        def averaged(part: paddle.Tensor) -> paddle.Tensor:
+            passes = [_mirrored(F.softmax(forward(_mirrored(part, flip)), axis=1), flip) for flip in self.flips]
+            return sum(passes) / len(passes)
+
+        scores = averaged if self._by_window else forward
         if not self.is_slide:
-            return forward(images)
-        return slide_logits(forward, images, self.crop_size, self.stride, self.slide_batch_size)
+            return scores(images)
+        return slide_logits(scores, images, self.crop_size, self.stride, self.slide_batch_size)
 
     def _undo(self, logits: paddle.Tensor, steps: Sequence) -> paddle.Tensor:
         """Take back what the transforms did to the size, last first."""
         if self.resize_once and steps:
-            if any(kind == "padding" for kind, _ in steps):
+            if any(kind in ("padding", "inset") for kind, _ in steps):
                 raise UserError(
                     "resize_once cannot take a padding back, as the logits it resizes are smaller than the image; "
                     "remove Padding from val_dataset.transforms or leave resize_once out."
                 )
             steps = steps[:1]
-        for kind, (height, width) in reversed(steps):
-            if kind == "resize":
-                logits = resize(logits, (height, width), self.align_corners)
+        for kind, (height, width, *corner) in reversed(steps):
+            if kind in ("padding", "inset"):
+                top, left = corner or (0, 0)
+                logits = logits[:, :, top : top + height, left : left + width]
+            elif kind == "resize" and self.interpolation == "cubic":
+                if tuple(logits.shape[2:]) != (height, width):
+                    logits = F.interpolate(logits, (height, width), mode="bicubic", align_corners=False)
             else:
-                logits = logits[:, :, :height, :width]
+                # Probabilities are resized as pictures are.
+                logits = resize(logits, (height, width), self.align_corners and not self._by_window)
         return logits
 
 
@@ -259,11 +290,11 @@ def _mirrored(images: paddle.Tensor, axes: Sequence[int]) -> paddle.Tensor:
 
 
 def _steps(trans_info: Sequence) -> tuple:
-    """``trans_info``, which a loader's collation turns into lists of tensors, as (kind, (height, width)) again."""
+    """``trans_info``, which a loader's collation turns into lists of tensors, as (kind, (height, width, ...)) again."""
     steps = []
     for kind, size in trans_info:
         kind = kind if isinstance(kind, str) else kind[0]
-        if kind not in ("resize", "padding"):
+        if kind not in ("resize", "padding", "inset"):
             raise UserError(f"A transform of val_dataset records {kind!r}, which cannot be taken back; remove it.")
         steps.append((kind, tuple(int(side) for side in size)))
     return tuple(steps)
@@ -331,7 +362,8 @@ _KINDS = {
     "slide_batch_size": ("a whole number from 1 up", _is_size),
     "align_corners": _FLAG,
     "resize_once": _FLAG,
-    "aug_average": _one_of("logits", "softmax"),
+    "aug_average": _one_of("logits", "softmax", "window"),
     "aug_rescale": _one_of("tensor", "image", "base"),
+    "interpolation": _one_of("linear", "cubic"),
     "absent_classes": _one_of("zero", "skip"),
 }

@@ -1,7 +1,7 @@
 """One image as the network's input at several sizes, each resized once, from the image as it was read."""
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import numpy as np
 import paddleseg.transforms as T
@@ -21,8 +21,8 @@ class RescaledViews:
     Args:
         transforms: Those of the validation set.
         ratios: Factors of the image's size, or of the box.
-        of_base: The ratios are of the box (``base_size`` of ``ResizeByRatio``, ``target_size`` of ``Resize`` with
-            ``keep_ratio``) that the transforms fit the image into.
+        of_base: The ratios are of the size (``base_size`` of ``ResizeByRatio``, ``target_size`` of ``Resize`` with
+            ``keep_ratio``, ``long_size`` of ``ResizeByLong``) that the transforms fit the image into.
 
     Raises:
         UserError: ``of_base``, and there is no such box.
@@ -32,15 +32,16 @@ class RescaledViews:
         self.reader = T.Compose([], to_rgb=transforms.to_rgb, img_channels=transforms.img_channels)
         self.ratios = tuple(ratios)
         self.others = [each for each in transforms.transforms if not isinstance(each, RESIZES)]
-        self.base = None
+        self.resize_to = _to_ratio_of_size
         if of_base:
-            boxes = [_box(each) for each in transforms.transforms if isinstance(each, RESIZES)]
-            self.base = next((box for box in boxes if box is not None), None)
-            if self.base is None:
+            scaled = [_scaled(each) for each in transforms.transforms if isinstance(each, RESIZES)]
+            found = next((one for one in scaled if one is not None), None)
+            if found is None:
                 raise UserError(
-                    "aug_rescale base needs a ResizeByRatio, or a Resize with keep_ratio, in val_dataset.transforms, "
-                    "whose size the scales multiply; add one or use aug_rescale image."
+                    "aug_rescale base needs a ResizeByRatio, a ResizeByLong, or a Resize with keep_ratio, in "
+                    "val_dataset.transforms, whose size the scales multiply; add one or use aug_rescale image."
                 )
+            self.resize_to = found
 
     def __call__(self, data: dict) -> dict:
         """``img`` of ``data``, a path or pixels (H, W[, C]), and ``trans_info`` become lists, an item per ratio."""
@@ -52,20 +53,30 @@ class RescaledViews:
         return data
 
     def _view(self, pixels: np.ndarray, ratio: float) -> dict:
-        height, width = pixels.shape[:2]
-        if self.base is None:
-            # mmcv rounds twice, the box here and what fits into it there, so some sizes are off by a pixel.
-            box = [int(side * ratio + 0.5) for side in (width, height)]
-        else:
-            box = [int(side * ratio) for side in self.base]
         view = {"img": pixels, "trans_info": [], "gt_fields": []}
-        for transform in (ResizeByRatio(box), *self.others):
+        for transform in (self.resize_to(ratio, pixels), *self.others):
             view = transform(view)
         return view
 
 
-def _box(transform: Any) -> Optional[Sequence[int]]:
-    """The (width, height) that a transform fits images into, or None."""
-    if isinstance(transform, T.Resize):
-        return transform.target_size if transform.keep_ratio else None
-    return getattr(transform, "base_size", None)
+def _to_ratio_of_size(ratio: float, pixels: np.ndarray) -> Callable[[dict], dict]:
+    """The resize of an image to a ratio of its own size."""
+    # mmcv rounds twice, the box here and what fits into it there, so some sizes are off by a pixel.
+    return ResizeByRatio([int(side * ratio + 0.5) for side in pixels.shape[1::-1]])
+
+
+def _scaled(resize: Any) -> Optional[Callable[[float, np.ndarray], Callable[[dict], dict]]]:
+    """What makes, for a ratio, the resize of a pipeline to that ratio of its size; None if its size is no one size."""
+    if isinstance(resize, T.ResizeByLong):
+        # semseg, of whose protocol it is a part, rounds the long side so.
+        return lambda ratio, pixels: T.ResizeByLong(round(ratio * resize.long_size))
+    if isinstance(resize, T.Resize):
+        return (lambda ratio, pixels: _in_box(resize.target_size, ratio)) if resize.keep_ratio else None
+    if isinstance(resize, ResizeByRatio):
+        settings = {"fit": resize.fit, "interpolation": resize.interpolation}
+        return lambda ratio, pixels: _in_box(resize.base_size, ratio, **settings)
+    return None
+
+
+def _in_box(box: Sequence[int], ratio: float, **settings: str) -> ResizeByRatio:
+    return ResizeByRatio([int(side * ratio) for side in box], **settings)

@@ -39,6 +39,8 @@ class ISANet(Segmentor):
         UserError: an argument is not one of those above.
     """
 
+    layouts = ISANET
+
     def __init__(
         self,
         num_classes: int,

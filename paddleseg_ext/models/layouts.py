@@ -30,6 +30,8 @@ class PSPNetLayout:
         channel_dropout: True drops whole channels (Dropout2D), False single elements.
         pyramid_align_corners: Forced for the resize of the levels; None: the model's argument.
         align_corners: Forced for the resize of the logits to the input's size; None: the model's argument.
+        original_align_corners: Forced for the resize of the logits to the picture's original size; None: that of the
+            former resize.
         auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
         initialisation: Of the heads, see ``initialisation.py``.
         unbiased_variance: Whether running variances are kept as torch does, see ``running_variance.py``.
@@ -43,6 +45,7 @@ class PSPNetLayout:
     channel_dropout: bool = True
     pyramid_align_corners: Optional[bool] = None
     align_corners: Optional[bool] = None
+    original_align_corners: Optional[bool] = None
     auxiliary_in_eval: bool = False
     initialisation: str = "torch"
     unbiased_variance: bool = True
@@ -56,6 +59,7 @@ PSPNET = {
         conv_bias=True,
         aux_channels=None,
         channel_dropout=False,
+        original_align_corners=False,
         auxiliary_in_eval=True,
         initialisation="paddle",
         unbiased_variance=False,
@@ -81,6 +85,8 @@ class PSANetLayout:
         aux_channels: Width of the auxiliary head.
         channel_dropout: True drops whole channels (Dropout2D), False single elements.
         align_corners: Forced for the resize of the logits to the input's size; None: the model's argument.
+        original_align_corners: Forced for the resize of the logits to the picture's original size; None: that of the
+            former resize.
         initialisation: Of the heads, see ``initialisation.py``.
         unbiased_variance: Whether running variances are kept as torch does, see ``running_variance.py``.
     """
@@ -92,6 +98,7 @@ class PSANetLayout:
     aux_channels: int = 256
     channel_dropout: bool = True
     align_corners: Optional[bool] = None
+    original_align_corners: Optional[bool] = None
     initialisation: str = "torch"
     unbiased_variance: bool = True
 
@@ -100,6 +107,7 @@ PSANET = {
     "psanet_paddle": PSANetLayout(
         branch_order=("distribute", "collect"),
         channel_dropout=False,
+        original_align_corners=False,
         initialisation="paddle",
         unbiased_variance=False,
     ),
@@ -120,6 +128,8 @@ class ISANetLayout:
         aux_channels: Width of the auxiliary head.
         dropout: Ratio before both classifiers, of whole channels everywhere.
         align_corners: Forced for the resize of the logits to the input's size; None: the model's argument.
+        original_align_corners: Forced for the resize of the logits to the picture's original size; None: that of the
+            former resize.
         align_mode: Of that resize without align_corners: 0 for half-pixel centres, 1 for PaddleSeg's corner pixels.
         auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
         auxiliary_always: Whether the auxiliary head is there even without the auxiliary loss.
@@ -133,6 +143,7 @@ class ISANetLayout:
     aux_channels: int = 512
     dropout: float = 0.1
     align_corners: Optional[bool] = None
+    original_align_corners: Optional[bool] = None
     align_mode: int = 0
     auxiliary_in_eval: bool = False
     auxiliary_always: bool = False
@@ -145,6 +156,7 @@ ISANET = {
         value_bias=True,
         aux_channels=256,
         align_mode=1,
+        original_align_corners=False,
         auxiliary_in_eval=True,
         auxiliary_always=True,
         initialisation="paddle",

@@ -50,6 +50,8 @@ class PSANet(Segmentor):
         UserError: an argument is not one of those above, or the layout has no compact mode.
     """
 
+    layouts = PSANET
+
     def __init__(
         self,
         num_classes: int,

@@ -43,6 +43,8 @@ class PSPNet(Segmentor):
             'paddleseg', because the map of a single bin then has nothing to be normalised by.
     """
 
+    layouts = PSPNET
+
     def __init__(
         self,
         num_classes: int,

@@ -1,7 +1,7 @@
 """What the three models have in common: a backbone, a head that gives logits at the features' size, the resize."""
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import ClassVar, Optional
 
 import paddle
 from paddle import nn
@@ -29,7 +29,12 @@ class Segmentor(nn.Layer):
 
     Raises:
         UserError: ``backbone_indices`` are not two features of the backbone.
+
+    Attributes:
+        layouts: Of a subclass, its table of ``layouts.py``.
     """
+
+    layouts: ClassVar[dict] = {}
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """Checks of what a YAML gives to a transform."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -42,6 +42,17 @@ def limits(owner: str, name: str, value: Any) -> tuple:
     if len(pair) != 2 or not all(_is(Real, end) and 0 <= end < float("inf") for end in pair) or pair[0] > pair[1]:
         raise UserError(f"{owner}: {name} is {value!r} and must be [lowest, highest], such as [0.5, 1.5].")
     return pair
+
+
+def word(owner: str, name: str, value: Any, words: Iterable[str]) -> str:
+    """``value`` itself.
+
+    Raises:
+        UserError: It is none of ``words``.
+    """
+    if value not in tuple(words):
+        raise UserError(f"{owner}: {name} is {value!r} and must be one of {', '.join(words)}.")
+    return value
 
 
 def _is(kind: type, value: Any) -> bool:

@@ -1,27 +1,76 @@
-"""PaddleSeg's ``Normalize``, quick where the pixels are 8-bit."""
+"""PaddleSeg's ``Normalize``, quick where the pixels are 8-bit, for any scale and either order of the channels."""
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 import paddleseg.transforms as T
 
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.transforms import arguments
 from paddleseg_ext.transforms.pixels import channels
+
+PADDLESEG_SCALE = 255.0
+CHANNEL_ORDERS = ("RGB", "BGR")
 
 
 class Normalize(T.Normalize):
-    """``paddleseg.transforms.Normalize``: same arguments, same float32 image, bit for bit.
+    """``(image / scale - mean) / std``; with PaddleSeg's two arguments its float32 image, bit for bit.
 
     PaddleSeg works in float64 on every pixel. A uint8 image, which our transforms leave behind, has 256 values to a
-    channel: those are normalised by PaddleSeg's own code and looked up, which is about ten times as fast.
+    channel: those are normalized once and looked up, which is about ten times as fast.
+
+    openseg.pytorch feeds BGR minus (102.98, 115.95, 122.77), undivided: ``scale: 1`` and ``channel_order: BGR``. With
+    another scale than 255 the arithmetic is float32's, as torch has it, so that its pixels are openseg.pytorch's bits.
+
+    Args:
+        mean, std: A number for each channel, or one for all, in ``channel_order``; in the units of the divided pixels.
+        scale: Pixels from 0 to 255 are divided by it first.
+        channel_order: 'RGB', or 'BGR' to hand red and blue to the network in exchanged places.
+
+    Raises:
+        UserError: An argument is out of range.
     """
 
     takes_eight_bit = True  # see reading.py
 
+    def __init__(
+        self,
+        mean: Sequence[float] = (0.5,),
+        std: Sequence[float] = (0.5,),
+        scale: float = PADDLESEG_SCALE,
+        channel_order: str = "RGB",
+    ) -> None:
+        super().__init__(mean, std)
+        self.scale = float(arguments.number("Normalize", "scale", scale, low=1e-6))
+        self.channel_order = arguments.word("Normalize", "channel_order", channel_order, CHANNEL_ORDERS)
+
     def __call__(self, data: dict) -> dict:
-        """Normalise ``img`` (H, W[, C])."""
+        """Normalize ``img`` (H, W[, C]).
+
+        Raises:
+            UserError: ``channel_order: BGR`` and the image does not have three channels.
+        """
         image = data["img"]
-        if image.dtype != np.uint8:
-            return super().__call__(data)
-        levels = np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis].repeat(channels(image), axis=2)
-        table = super().__call__({"img": levels})["img"]
-        data["img"] = cv2.LUT(image, table).reshape(image.shape)
+        if self.channel_order == "BGR":
+            if channels(image) != 3:
+                raise UserError(
+                    f"Normalize: channel_order BGR is for images of three channels and this one has {channels(image)}; "
+                    "leave it out."
+                )
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        if image.dtype == np.uint8:
+            levels = np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis].repeat(channels(image), axis=2)
+            data["img"] = cv2.LUT(image, self._normalized(levels)).reshape(image.shape)
+        else:
+            data["img"] = self._normalized(image)
         return data
+
+    def _normalized(self, image: np.ndarray) -> np.ndarray:
+        if self.scale == PADDLESEG_SCALE:
+            return super().__call__({"img": image})["img"]
+        # In place, so that a wrong number of values is an error here too.
+        image = image.astype(np.float32) / np.float32(self.scale)
+        image -= self.mean.astype(np.float32)
+        image /= self.std.astype(np.float32)
+        return image

@@ -1,7 +1,7 @@
 """Padding to a size, on the right and at the bottom or all round."""
 
 from collections.abc import Sequence
-from typing import Union
+from typing import Optional, Union
 
 import numpy as np
 from paddleseg.cvlibs import manager
@@ -22,31 +22,39 @@ class PadToSize:
     SSSegmentation puts the image in the center, an odd pixel going right and to the bottom, and takes the center out
     of an image that is too large (its padding is then negative); so does ``position: center``.
 
-    In validation and prediction the size before is noted in ``trans_info``, so that PaddleSeg cuts the padding off
-    what is predicted. It can do so on the right and at the bottom only.
+    semseg pads a picture that is smaller than its window all round, and only then: ``at_least: true`` with
+    ``position: center``. openseg.pytorch pads to the next multiple of the stride of its features: ``size_divisor: 8``.
+
+    In validation and prediction ``trans_info`` gets ``("padding", (height, width))`` of the image before, or, where the
+    image does not begin in the upper left corner, ``("inset", (height, width, top, left))``, so that the padding is cut
+    off what is predicted. PaddleSeg's own ``reverse_transform`` refuses the latter.
 
     Args:
-        target_size: [width, height] in pixels.
+        target_size: [width, height] in pixels; with ``size_divisor`` it may be left out.
         position: Where the image goes: ``right_bottom`` (padding on the right and at the bottom) or ``center``.
         im_padding_value: For the image: a number, or one for each channel.
         label_padding_value: For labels, 0 to 255.
+        at_least: A side that is larger than its target stays as it is.
+        size_divisor: Each side of the result is a multiple of it: the sides of the image, or of the target, grow.
 
     Raises:
-        UserError: An argument is out of range.
+        UserError: An argument is out of range, or neither size nor divisor is given.
     """
 
     def __init__(
         self,
-        target_size: Sequence[int],
+        target_size: Optional[Sequence[int]] = None,
         position: str = "right_bottom",
         im_padding_value: Union[float, Sequence[float]] = 0,
         label_padding_value: int = 255,
+        at_least: bool = False,
+        size_divisor: Optional[int] = None,
     ) -> None:
         name = type(self).__name__
-        self.target_size = arguments.size(name, "target_size", target_size)
-        if position not in POSITIONS:
-            raise UserError(f"{name}: position is {position!r} and must be one of {', '.join(POSITIONS)}.")
-        self.position = position
+        if target_size is None and size_divisor is None:
+            raise UserError(f"{name}: give target_size ([width, height]), or size_divisor.")
+        self.target_size = None if target_size is None else arguments.size(name, "target_size", target_size)
+        self.position = arguments.word(name, "position", position, POSITIONS)
         values = im_padding_value if isinstance(im_padding_value, (list, tuple)) else [im_padding_value]
         for value in values:
             arguments.number(name, "im_padding_value", value, low=-1e6, high=1e6)
@@ -54,38 +62,52 @@ class PadToSize:
         self.label_padding_value = arguments.number(
             name, "label_padding_value", label_padding_value, low=0, high=255, whole=True
         )
+        if not isinstance(at_least, bool):
+            raise UserError(f"{name}: at_least is {at_least!r} and must be true or false.")
+        self.at_least = at_least
+        self.size_divisor = 1
+        if size_divisor is not None:
+            self.size_divisor = arguments.number(name, "size_divisor", size_divisor, low=1, high=4096, whole=True)
 
     def __call__(self, data: dict) -> dict:
         """Pad ``img`` (H, W[, C]) and all ``gt_fields``.
 
         Raises:
-            UserError: The image is too large, has another number of channels than there are values, or is in the
-                center where a prediction would have to be brought back.
+            UserError: The image is too large, or has another number of channels than there are values.
         """
         image = data["img"]
         height, width = image.shape[:2]
-        target_width, target_height = self.target_size
-        if undo_needed(data):
-            if self.position == "center" and (width, height) != self.target_size:
-                raise UserError(
-                    "PadToSize: PaddleSeg cannot take padding all round off a prediction; use position: right_bottom "
-                    "in val_dataset."
-                )
-            data["trans_info"].append(("padding", (height, width)))
-        if self.position == "right_bottom" and (width > target_width or height > target_height):
+        target_width, target_height = self._target(width, height)
+        too_large = width > target_width or height > target_height
+        if too_large and (self.position == "right_bottom" or undo_needed(data)):
             raise UserError(
                 f"PadToSize: an image of {width}x{height} pixels (width x height) does not fit into target_size "
-                f"{target_width}x{target_height}; crop or resize it first, or make target_size larger."
+                f"{target_width}x{target_height}; crop or resize it first, make target_size larger, or say "
+                "at_least: true."
             )
         if len(self.im_padding_value) not in (1, channels(image)):
             raise UserError(
                 f"PadToSize: im_padding_value has {len(self.im_padding_value)} numbers and the image "
                 f"{channels(image)} channel(s); give one number, or one for each channel."
             )
-        data["img"] = self._pad(image, self._image_fill(image))
+        corner = (0, 0)
+        if self.position == "center":
+            corner = ((target_height - height) // 2, (target_width - width) // 2)
+        if undo_needed(data):
+            # "padding" is PaddleSeg's word, and to it the image begins in the corner.
+            step = ("inset", (height, width, *corner)) if any(corner) else ("padding", (height, width))
+            data["trans_info"].append(step)
+        data["img"] = self._pad(image, (target_height, target_width), corner, self._image_fill(image))
         for key in data.get("gt_fields", ()):
-            data[key] = self._pad(data[key], self.label_padding_value)
+            data[key] = self._pad(data[key], (target_height, target_width), corner, self.label_padding_value)
         return data
+
+    def _target(self, width: int, height: int) -> tuple:
+        """(width, height) of what an image of that size becomes."""
+        wide, high = self.target_size or (width, height)
+        if self.at_least:
+            wide, high = max(wide, width), max(high, height)
+        return tuple(-(-side // self.size_divisor) * self.size_divisor for side in (wide, high))
 
     def _image_fill(self, image: np.ndarray) -> np.ndarray:
         """The value in the image's dtype, or in float32 where that cannot hold it, as 8 bits cannot hold 127.5."""
@@ -96,18 +118,17 @@ class PadToSize:
         fits = np.all((fill == np.floor(fill)) & (range_of.min <= fill) & (fill <= range_of.max))
         return fill.astype(image.dtype) if fits else fill
 
-    def _pad(self, image: np.ndarray, fill: Union[np.ndarray, int]) -> np.ndarray:
-        (height, width), (target_width, target_height) = image.shape[:2], self.target_size
-        if (width, height) == self.target_size:
+    @staticmethod
+    def _pad(image: np.ndarray, size: tuple, corner: tuple, fill: Union[np.ndarray, int]) -> np.ndarray:
+        """``image`` on an area of ``size`` (height, width), from ``corner`` (row, column) on."""
+        if image.shape[:2] == size:
             return image
-        top, left = 0, 0
-        if self.position == "center":
-            top, left = (target_height - height) // 2, (target_width - width) // 2
+        top, left = corner
         dtype = fill.dtype if isinstance(fill, np.ndarray) else image.dtype
-        padded = np.empty((target_height, target_width, *image.shape[2:]), dtype)
+        padded = np.empty((*size, *image.shape[2:]), dtype)
         padded[...] = fill
         # Where top or left is negative, that much of the image goes.
-        inside = image[max(-top, 0) :, max(-left, 0) :][:target_height, :target_width]
+        inside = image[max(-top, 0) :, max(-left, 0) :][: size[0], : size[1]]
         top, left = max(top, 0), max(left, 0)
         padded[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
         return padded

@@ -10,6 +10,9 @@ from paddleseg_ext.errors import UserError
 from paddleseg_ext.transforms import arguments
 from paddleseg_ext.transforms.pixels import eight_bit, undo_needed
 
+INTERPOLATIONS = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
+FITS = ("inside", "cover", "stretch")
+
 
 @manager.TRANSFORMS.add_component
 class ResizeByRatio:
@@ -20,12 +23,18 @@ class ResizeByRatio:
     Images are resized bilinearly as 8-bit pixels, labels to the nearest pixel. PaddleSeg's ``Resize`` followed by
     ``ResizeStepScaling`` interpolates twice and rounds halves to even.
 
+    ``fit: cover`` and ``fit: stretch`` are openseg.pytorch's ``min_side_length`` and ``target_size``. It resizes with
+    ``interpolation: cubic`` and rounds halves to even, as these two do.
+
     In validation and prediction the size before is noted in ``trans_info``, so that PaddleSeg resizes what is
     predicted back to it.
 
     Args:
         base_size: [width, height] in pixels.
         min_ratio, max_ratio: The ratio is drawn uniformly between them; where they are equal nothing is drawn.
+        fit: ``inside``: the image fits into the base. ``cover``: the base's shorter side is the image's shorter side.
+            ``stretch``: the image takes the size of the base, whatever its proportions.
+        interpolation: Of the image, ``linear`` or ``cubic``.
 
     Raises:
         UserError: An argument is out of range.
@@ -33,8 +42,17 @@ class ResizeByRatio:
 
     takes_eight_bit = True  # see reading.py
 
-    def __init__(self, base_size: Sequence[int], min_ratio: float = 1.0, max_ratio: float = 1.0) -> None:
+    def __init__(
+        self,
+        base_size: Sequence[int],
+        min_ratio: float = 1.0,
+        max_ratio: float = 1.0,
+        fit: str = "inside",
+        interpolation: str = "linear",
+    ) -> None:
         name = type(self).__name__
+        self.fit = arguments.word(name, "fit", fit, FITS)
+        self.interpolation = arguments.word(name, "interpolation", interpolation, INTERPOLATIONS)
         self.base_size = arguments.size(name, "base_size", base_size)
         self.min_ratio, self.max_ratio = (
             arguments.number(name, key, value, low=0.01, high=100)
@@ -50,7 +68,7 @@ class ResizeByRatio:
         if undo_needed(data):
             data["trans_info"].append(("resize", (height, width)))
         new_size = self._new_size(width, height)
-        data["img"] = _resize(image, new_size, cv2.INTER_LINEAR)
+        data["img"] = _resize(image, new_size, INTERPOLATIONS[self.interpolation])
         for key in data.get("gt_fields", ()):
             data[key] = _resize(data[key], new_size, cv2.INTER_NEAREST)
         return data
@@ -61,7 +79,12 @@ class ResizeByRatio:
         if self.min_ratio < self.max_ratio:
             # The draw and the arithmetic of the peers: numpy's uniform() may differ from it in the last bit.
             ratio = np.random.random_sample() * (self.max_ratio - self.min_ratio) + self.min_ratio
-        bound = [int(side * ratio) for side in self.base_size]
+        bound = [max(int(side * ratio), 1) for side in self.base_size]
+        if self.fit == "stretch":
+            return tuple(bound)
+        if self.fit == "cover":
+            factor = min(bound) / min(width, height)
+            return round(width * factor), round(height * factor)
         factor = min(max(bound) / max(width, height), min(bound) / min(width, height))
         # The shorter side of a picture 5000 times as long as wide would vanish.
         return max(int(width * factor + 0.5), 1), max(int(height * factor + 0.5), 1)

@@ -27,6 +27,8 @@ NORMALIZE = {"type": "Normalize"}
 IMAGENET = {"type": "Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 RATIO = {"type": "ResizeByRatio", "base_size": [110, 70]}
 PAD = {"type": "PadToSize", "target_size": [112, 112]}
+BGR = {**NORMALIZE, "mean": [103.0, 116.0, 123.0], "std": [60.0, 60.0, 60.0], "scale": 1, "channel_order": "BGR"}
+CUBIC = {"interpolation": "cubic"}
 WINDOWS = {"is_slide": True, "crop_size": [64, 48], "stride": [40, 33]}
 
 
@@ -49,6 +51,9 @@ def infer():
         [RATIO, {**PAD, "im_padding_value": [127.5, 0, 3]}, NORMALIZE],
         [{"type": "Resize", "target_size": [90, 71]}, IMAGENET],
         [{"type": "Resize", "target_size": [90, 60], "keep_ratio": True, "size_divisor": 8}, RATIO, NORMALIZE],
+        [{"type": "ResizeByLong", "long_size": 77}, NORMALIZE, {**PAD, "position": "center"}],
+        [{**RATIO, "fit": "cover", "interpolation": "cubic"}, NORMALIZE, {"type": "PadToSize", "size_divisor": 8}],
+        [{**RATIO, "fit": "stretch"}, {**NORMALIZE, "scale": 1}, {**PAD, "position": "center", "at_least": True}],
         [{"type": "Resize", "interp": "CUBIC", "target_size": [40, 50]}, {**PAD, "type": "Padding"}, NORMALIZE],
     ],
     ids=lambda steps: "+".join(step["type"] for step in steps) or "none",
@@ -88,6 +93,8 @@ PROTOCOLS = {
     "padded": ([NORMALIZE, PAD], {}, "argmax"),
     "resized once": ([RATIO, NORMALIZE], {"resize_once": True}, "features"),
     "resized windows": ([RATIO, NORMALIZE], {**WINDOWS, "align_corners": True}, "none"),
+    "cubic": ([{**RATIO, "fit": "cover"}, BGR, {"type": "PadToSize", "size_divisor": 8}], CUBIC, "none"),
+    "padded all round": ([BGR, {**PAD, "position": "center"}], {}, "argmax"),
 }
 
 
@@ -100,7 +107,9 @@ def exported(project, onnx_packages):
         if name not in done:
             steps, test_config, _ = PROTOCOLS[name]
             config = small_config("ssseg")
-            config["val_dataset"]["transforms"], config["test_config"] = steps, test_config
+            config["val_dataset"]["transforms"] = steps
+            config["test_config"] = {key: value for key, value in test_config.items() if key != "align_corners"}
+            config["model"]["align_corners"] = test_config.get("align_corners", False)
             path, weights = project / "onnx.yml", project / "onnx.pdparams"
             path.write_text(yaml.safe_dump(config))
             if not weights.exists():

@@ -20,6 +20,11 @@ from tests.deploy.conftest import files_below, settle, small_config
 RESIZE = {"type": "ResizeByRatio", "base_size": [110, 70]}
 PAD = {"type": "PadToSize", "target_size": [112, 80]}
 NORMALIZE = {"type": "Normalize"}
+BGR = {**NORMALIZE, "mean": [103.0, 116.0, 123.0], "std": [60.0, 60.0, 60.0], "scale": 1, "channel_order": "BGR"}
+LONG = {"type": "ResizeByLong", "long_size": 90}
+AT_LEAST = {"type": "PadToSize", "target_size": [64, 64], "position": "center", "at_least": True}
+SEMSEG = {"aug_eval": True, "flip_horizontal": True, "aug_average": "window", "aug_rescale": "base"}
+CUBIC = {"interpolation": "cubic"}
 WINDOWS = {"is_slide": True, "crop_size": [64, 48], "stride": [40, 33]}
 # What val_dataset does to images, test_config, and what auto makes of the two.
 PROTOCOLS = {
@@ -28,7 +33,9 @@ PROTOCOLS = {
     "resized": ([RESIZE, NORMALIZE], {"align_corners": True}, "none"),
     "resized once": ([RESIZE, NORMALIZE], {"resize_once": True}, "features"),
     "resized once, own size": ([NORMALIZE], {"resize_once": True}, "argmax"),
-    "resized once, other corners": ([NORMALIZE], {"resize_once": True, "align_corners": True}, "features"),
+    "padded all round": ([BGR, {**PAD, "position": "center"}], {}, "argmax"),
+    "cubic": ([{**RESIZE, "fit": "cover"}, BGR, {"type": "PadToSize", "size_divisor": 8}], CUBIC, "none"),
+    "windows as semseg": ([LONG, NORMALIZE, AT_LEAST], {**WINDOWS, **SEMSEG}, "none"),
     "windows": ([NORMALIZE], WINDOWS, "none"),
     "resized windows": ([RESIZE, NORMALIZE], {**WINDOWS, "slide_batch_size": 3}, "none"),
     "averaged": ([NORMALIZE], {"aug_eval": True, "scales": [0.75, 1.0], "flip_horizontal": True}, "none"),
@@ -47,7 +54,8 @@ def describe(project):
     def write(steps, test_config) -> list:
         config = small_config("ssseg")
         config["val_dataset"].update(transforms=steps, dataset_root=str(project), val_path=str(project / "val.txt"))
-        config["test_config"] = test_config
+        config["test_config"] = {key: value for key, value in test_config.items() if key != "align_corners"}
+        config["model"]["align_corners"] = test_config.get("align_corners", False)
         path = project / "protocol.yml"
         path.write_text(yaml.safe_dump(config))
         return ["--config", str(path), "--model_path", str(weights_for(project, path))]

@@ -12,7 +12,7 @@ from paddleseg.core import infer
 from paddleseg_ext.engine import inference
 from paddleseg_ext.engine.inference import InferenceProtocol, overruled, protocol_of, slide_logits
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.transforms import ResizeByRatio
+from paddleseg_ext.transforms import Normalize, PadToSize, ResizeByRatio
 
 CLASSES = 5
 SLIDE = {"is_slide": True, "crop_size": (24, 16), "stride": (10, 7)}
@@ -133,6 +133,85 @@ def test_softmax_is_averaged_at_the_original_size(net):
     np.testing.assert_array_equal(labels.numpy()[:, 0], average.numpy().argmax(1))
 
 
+def test_windows_as_semseg_averages_them(net):
+    """Against the procedure of semseg's ``tool/test.py`` in numpy and OpenCV."""
+    image, crop, base, scales = pixels(37, 51), 24, 60, [0.5, 1.0, 1.5]
+    transforms = [T.ResizeByLong(base), Normalize(), PadToSize([crop, crop], "center", at_least=True)]
+    settings = {"is_slide": True, "crop_size": [crop, crop], "stride": [16, 16], "flip_horizontal": True}
+    protocol = InferenceProtocol(True, scales, aug_average="window", aug_rescale="base", **settings)
+    data = protocol.transforms(T.Compose(transforms))({"img": image.copy()})
+    images = [paddle.to_tensor(view[None]) for view in data["img"]]
+    labels, average = protocol(net, images, data["trans_info"])
+
+    total = np.zeros((37, 51, CLASSES))
+    for scale in scales:
+        long = round(scale * base)
+        scaled = cv2.resize(image[..., ::-1], (long, round(long / 51.0 * 37)))
+        prepared = (scaled / 255 - 0.5) / 0.5
+        height, width = prepared.shape[:2]
+        down, across = (max(crop - side, 0) for side in (height, width))
+        widths = [(down // 2, down - down // 2), (across // 2, across - across // 2), (0, 0)]
+        padded = np.pad(prepared, widths).astype("float32")
+        sums, seen = np.zeros((*padded.shape[:2], CLASSES)), np.zeros(padded.shape[:2])
+        ends = [
+            [min(step * 16 + crop, side) for step in range(-(-(side - crop) // 16) + 1)] for side in padded.shape[:2]
+        ]
+        for bottom in ends[0]:
+            for right in ends[1]:
+                window = (slice(bottom - crop, bottom), slice(right - crop, right))
+                x = paddle.to_tensor(padded[window].transpose(2, 0, 1)[None])
+                both = net(paddle.concat([x, paddle.flip(x, [3])]))[0]
+                both = F.softmax(both, axis=1).numpy()
+                sums[window] += ((both[0] + both[1][:, :, ::-1]) / 2).transpose(1, 2, 0)
+                seen[window] += 1
+        sums = (sums / seen[..., None])[down // 2 :, across // 2 :][:height, :width]
+        total += cv2.resize(sums, (51, 37))
+    np.testing.assert_allclose(average.numpy()[0].transpose(1, 2, 0), total / len(scales), rtol=0, atol=2e-6)
+    np.testing.assert_array_equal(labels.numpy()[0, 0], average.numpy()[0].argmax(0))
+    assert len(net.batches) > len(scales)
+
+
+def test_probabilities_of_windows_are_resized_as_pictures(net):
+    """Not by ``align_corners``, which is of logits."""
+    settings = {"aug_eval": True, "aug_average": "window"}
+    once, twice = (
+        InferenceProtocol(align_corners=corners, **settings)(net, picture(), [("resize", (74, 90))])[1]
+        for corners in (False, True)
+    )
+    np.testing.assert_array_equal(once.numpy(), twice.numpy())
+    probabilities = F.softmax(net(picture())[0], axis=1).numpy()[0].astype("float64")
+    expected = cv2.resize(probabilities.transpose(1, 2, 0), (90, 74))
+    np.testing.assert_allclose(once.numpy()[0].transpose(1, 2, 0), expected, rtol=0, atol=1e-6)
+
+
+def test_cubic_is_opencvs_and_of_the_last_resize_alone(net):
+    """openseg.pytorch: scales come back to the input's size bilinearly with align_corners, the picture's is cubic."""
+    protocol = InferenceProtocol(True, [0.5, 1.0], align_corners=True, interpolation="cubic")
+    _, average = protocol(net, picture(40, 56), [("resize", (74, 90)), ("padding", (37, 51))])
+    sums = 0
+    for ratio in (0.5, 1.0):
+        size = [int(40 * ratio), int(56 * ratio)]
+        view = F.interpolate(picture(40, 56), size, mode="bilinear", align_corners=True)
+        sums = sums + F.interpolate(net(view)[0], [40, 56], mode="bilinear", align_corners=True)
+    planes = (sums / 2).numpy()[0].transpose(1, 2, 0)[:37, :51]
+    expected = cv2.resize(planes, (90, 74), interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_allclose(average.numpy()[0].transpose(1, 2, 0), expected, rtol=0, atol=1e-5)
+
+
+def test_a_single_resize_by_other_corners_than_the_models_is_refused(net):
+    net.align_corners = True
+    with pytest.raises(UserError, match="whose align_corners is True, and align_corners here is False"):
+        InferenceProtocol(resize_once=True).check_model(net)
+    InferenceProtocol(resize_once=True, align_corners=True).check_model(net)
+    InferenceProtocol().check_model(net)
+
+
+@pytest.mark.parametrize("settings", [{"aug_average": "window"}, {"interpolation": "cubic"}])
+def test_what_a_single_resize_cannot_do(settings):
+    with pytest.raises(UserError, match="which resize_once passes over"):
+        InferenceProtocol(resize_once=True, **settings)
+
+
 def test_mirrored_passes_are_mirrored_back():
     class Channels(nn.Layer):
         def forward(self, x):
@@ -200,8 +279,15 @@ def test_scales_of_the_box(resize):
     assert data["trans_info"] == [[("resize", (40, 50))]] * 2
 
 
+def test_scales_of_other_fits():
+    data = views([ResizeByRatio([20, 20], fit="cover"), T.Normalize()], (40, 50), scales=[0.5, 2.0], aug_rescale="base")
+    assert [image.shape for image in data["img"]] == [(3, 10, 12), (3, 40, 50)]
+    data = views([T.ResizeByLong(30), T.Normalize()], (40, 50), scales=[0.5, 2.0], aug_rescale="base")
+    assert [image.shape for image in data["img"]] == [(3, 12, 15), (3, 48, 60)]
+
+
 def test_scales_of_no_box():
-    with pytest.raises(UserError, match="aug_rescale base needs a ResizeByRatio, or a Resize with keep_ratio"):
+    with pytest.raises(UserError, match="base needs a ResizeByRatio, a ResizeByLong, or a Resize with keep_ratio"):
         views([T.Resize([10, 10]), T.Normalize()], (40, 50), aug_rescale="base")
 
 
@@ -234,7 +320,8 @@ def test_without_augmentation_the_transforms_are_those_given():
     [
         ("align_corners", "yes", "align_corners must be true or false, not 'yes'"),
         ("resize_once", 1, "resize_once must be true or false, not 1"),
-        ("aug_average", "mean", "aug_average must be logits or softmax, not 'mean'"),
+        ("aug_average", "mean", "aug_average must be logits, softmax or window, not 'mean'"),
+        ("interpolation", "nearest", "interpolation must be linear or cubic, not 'nearest'"),
         ("aug_rescale", None, "aug_rescale must be tensor, image or base, not None"),
         ("scales", [], r"scales must be a number above 0 or a list of them, not \[\]"),
         ("scales", [1.0, -1], "scales must be a number above 0 or a list of them"),

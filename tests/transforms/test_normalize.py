@@ -5,6 +5,8 @@ import paddleseg.transforms as T
 import pytest
 from paddleseg.cvlibs import manager
 
+from paddleseg_ext.errors import UserError
+
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
 
@@ -44,3 +46,56 @@ def test_it_is_paddlesegs_to_everyone_who_asks():
     assert issubclass(manager.TRANSFORMS["Normalize"], T.Normalize)
     with pytest.raises(ValueError, match="std is invalid"):
         manager.TRANSFORMS["Normalize"](std=[0.0])
+
+
+OPENSEG = {"mean": [102.9801, 115.9465, 122.7717], "std": [1.0, 1.0, 1.0], "scale": 1, "channel_order": "BGR"}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_undivided_bgr_as_openseg_feeds_it(dtype):
+    """Worked out in float32 step by step, as torch's ``div``, ``sub_`` and ``div_`` with numbers do: the same bits."""
+    image = np.random.RandomState(0).randint(0, 256, (40, 50, 3)).astype(dtype)
+    result = manager.TRANSFORMS["Normalize"](**OPENSEG)({"img": image.copy()})["img"]
+    assert result.dtype == np.float32
+    for channel, mean in enumerate(OPENSEG["mean"]):
+        plane = image[..., 2 - channel].astype(np.float32) / np.float32(1) - np.float32(mean)
+        np.testing.assert_array_equal(result[..., channel], plane)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_another_scale_and_std(dtype):
+    image = np.random.RandomState(0).randint(0, 256, (40, 50, 3)).astype(dtype)
+    settings = {"mean": [0.1, 0.2, 0.3], "std": [0.5, 2.0, 4.0], "scale": 127.5}
+    result = manager.TRANSFORMS["Normalize"](**settings)({"img": image.copy()})["img"]
+    expected = (image / 127.5 - settings["mean"]) / settings["std"]
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-6)
+
+
+def test_order_of_the_channels_alone():
+    image = np.random.RandomState(0).randint(0, 256, (8, 9, 3)).astype("uint8")
+    mean, std = IMAGENET["mean"][::-1], IMAGENET["std"][::-1]
+    turned = manager.TRANSFORMS["Normalize"](mean, std, channel_order="BGR")({"img": image.copy()})["img"]
+    np.testing.assert_array_equal(turned, T.Normalize(**IMAGENET)({"img": image.copy()})["img"][..., ::-1])
+
+
+@pytest.mark.parametrize(
+    "settings, words",
+    [
+        ({"scale": 0}, "scale is 0 and must be a number of at least 1e-06"),
+        ({"scale": "255"}, "scale is '255'"),
+        ({"channel_order": "bgr"}, "channel_order is 'bgr' and must be one of RGB, BGR"),
+    ],
+)
+def test_bad_settings(settings, words):
+    with pytest.raises(UserError, match=words):
+        manager.TRANSFORMS["Normalize"](**settings)
+
+
+def test_bgr_of_a_gray_image():
+    with pytest.raises(UserError, match="channel_order BGR is for images of three channels and this one has 1"):
+        manager.TRANSFORMS["Normalize"](channel_order="BGR")({"img": np.zeros((8, 9, 1), "uint8")})
+
+
+def test_another_scale_with_a_wrong_number_of_values():
+    with pytest.raises(ValueError, match="broadcast"):
+        manager.TRANSFORMS["Normalize"](**{**OPENSEG, "channel_order": "RGB"})({"img": np.zeros((8, 9, 1), "uint8")})

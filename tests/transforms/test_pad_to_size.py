@@ -5,6 +5,7 @@ import paddle
 import pytest
 from paddleseg.core import infer
 
+from paddleseg_ext.engine.inference import InferenceProtocol
 from paddleseg_ext.errors import UserError
 
 
@@ -66,12 +67,52 @@ def test_a_prediction_loses_the_padding(picture, build):
     np.testing.assert_array_equal(undone.numpy()[0, 0], label)
 
 
-def test_what_cannot_be_undone_is_refused(picture, build):
-    image, _ = picture(9, 14)
-    center = build("PadToSize", target_size=[16, 16], position="center")
-    with pytest.raises(UserError, match="use position: right_bottom in val_dataset"):
-        center({"img": image, "trans_info": []})
-    assert center({"img": np.zeros((16, 16, 3)), "trans_info": []})["trans_info"] == [("padding", (16, 16))]
+@pytest.mark.parametrize("height, width", [(9, 14), (8, 15), (9, 40), (40, 14), (16, 24), (50, 60)])
+def test_a_picture_smaller_than_a_window_is_padded_all_round_and_cut_out_again(height, width, picture, build):
+    """semseg's ``scale_process``: only the sides that are too short grow, the odd pixel right and at the bottom."""
+    image, _ = picture(height, width)
+    above, left = max(16 - height, 0) // 2, max(24 - width, 0) // 2
+    data = build("PadToSize", target_size=[24, 16], position="center", at_least=True)({"img": image, "trans_info": []})
+    below, right = max(16 - height, 0) - above, max(24 - width, 0) - left
+    np.testing.assert_array_equal(data["img"], np.pad(image, [(above, below), (left, right), (0, 0)]))
+    ((kind, size),) = data["trans_info"]
+    assert (kind, size) == (
+        ("inset", (height, width, above, left)) if above or left else ("padding", (height, width))
+    )
+    scores = paddle.to_tensor(data["img"].astype("float32").transpose(2, 0, 1)[None])
+    undone = InferenceProtocol()(Itself(), scores, data["trans_info"])[1]
+    np.testing.assert_array_equal(undone.numpy()[0].transpose(1, 2, 0), image)
+
+
+class Itself(paddle.nn.Layer):
+    def forward(self, x):
+        return [x]
+
+
+def test_paddlesegs_own_code_refuses_what_it_would_cut_in_the_wrong_place(picture, build):
+    data = build("PadToSize", target_size=[16, 16], position="center")({"img": picture(9, 14)[0], "trans_info": []})
+    with pytest.raises(Exception, match="inset"):
+        infer.reverse_transform(paddle.zeros([1, 1, 16, 16]), data["trans_info"])
+
+
+@pytest.mark.parametrize("settings, size, expected", [
+    ({"size_divisor": 8}, (9, 16), (16, 16)),
+    ({"size_divisor": 8}, (521, 700), (528, 704)),
+    ({"size_divisor": 1}, (9, 14), (9, 14)),
+    ({"size_divisor": 8, "target_size": [20, 10]}, (9, 14), (16, 24)),
+    ({"size_divisor": 8, "target_size": [20, 10], "at_least": True}, (30, 14), (32, 24)),
+])  # fmt: skip
+def test_multiples(settings, size, expected, picture, training_data, build):
+    image, label = picture(*size)
+    data = build("PadToSize", **settings)(training_data(image, label))
+    assert data["img"].shape[:2] == data["label"].shape == expected
+    np.testing.assert_array_equal(data["img"][: size[0], : size[1]], image)
+    assert (data["label"][size[0] :] == 255).all() and not data["img"][:, size[1] :].any()
+
+
+def test_a_prediction_cannot_be_made_of_what_was_cut_off(picture, build):
+    with pytest.raises(UserError, match=r"does not fit into target_size 16x8; .* at_least: true"):
+        build("PadToSize", target_size=[16, 8], position="center")({"img": picture(9, 14)[0], "trans_info": []})
 
 
 def test_too_large(picture, training_data, build):
@@ -91,6 +132,9 @@ def test_wrong_number_of_values(picture, training_data, build):
         ({"target_size": [5, 5], "position": "left"}, "position is 'left' and must be one of right_bottom, center"),
         ({"target_size": [5, 5], "im_padding_value": "black"}, "im_padding_value is 'black'"),
         ({"target_size": [5, 5], "label_padding_value": 256}, "label_padding_value is 256"),
+        ({"target_size": [5, 5], "at_least": "yes"}, "at_least is 'yes' and must be true or false"),
+        ({"size_divisor": 0}, "size_divisor is 0"),
+        ({}, "give target_size ([width, height]), or size_divisor"),
     ],
 )
 def test_bad_arguments(settings, words, build):

@@ -101,3 +101,30 @@ def test_bad_arguments(settings, words, build):
     with pytest.raises(UserError) as error:
         build("ResizeByRatio", **settings)
     assert words in str(error.value) and "ResizeByRatio" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "fit, base, size, expected",
+    [
+        ("cover", [520, 520], (683, 512), (694, 520)),  # openseg's min_side_length: 683 * 520 / 512 = 693.7
+        ("cover", [520, 520], (512, 683), (520, 694)),
+        ("cover", [100, 50], (40, 30), (67, 50)),
+        ("cover", [10, 10], (41, 20), (20, 10)),  # 20.5: halves to even, as Python's round() has them
+        ("stretch", [473, 400], (100, 300), (473, 400)),
+    ],
+)
+def test_other_fits(fit, base, size, expected, picture, training_data, build):
+    image, label = picture(size[1], size[0])
+    data = build("ResizeByRatio", base_size=base, fit=fit, interpolation="cubic")(training_data(image, label))
+    np.testing.assert_array_equal(data["img"], cv2.resize(image, expected, interpolation=cv2.INTER_CUBIC))
+    np.testing.assert_array_equal(data["label"], cv2.resize(label, expected, interpolation=cv2.INTER_NEAREST))
+
+
+@pytest.mark.parametrize("settings, words", [
+    ({"fit": "outside"}, "fit is 'outside' and must be one of inside, cover, stretch"),
+    ({"interpolation": "area"}, "interpolation is 'area' and must be one of linear, cubic"),
+])  # fmt: skip
+def test_bad_words(settings, words, build):
+    with pytest.raises(UserError) as error:
+        build("ResizeByRatio", base_size=[10, 10], **settings)
+    assert words in str(error.value)
