@@ -196,26 +196,59 @@ def _deepstem(depth: int, base_channels: int = 64, **kwargs) -> ResNet:
 
 @manager.BACKBONES.add_component
 def ResNet18_v1c(
-    output_stride: int = 8, in_channels: int = 3, base_channels: int = 64, pretrained: Optional[str] = None
+    output_stride: int = 8,
+    contract_dilation: bool = True,
+    in_channels: int = 3,
+    base_channels: int = 64,
+    pretrained: Optional[str] = None,
 ) -> ResNet:
     """ResNet-18 v1c of SSSegmentation and mmsegmentation; see :class:`ResNet` for the arguments."""
-    return _v1c(18, base_channels, output_stride=output_stride, in_channels=in_channels, pretrained=pretrained)
+    return _v1c(
+        18,
+        base_channels,
+        output_stride=output_stride,
+        contract_dilation=contract_dilation,
+        in_channels=in_channels,
+        pretrained=pretrained,
+    )
 
 
 @manager.BACKBONES.add_component
 def ResNet50_v1c(
-    output_stride: int = 8, in_channels: int = 3, base_channels: int = 64, pretrained: Optional[str] = None
+    output_stride: int = 8,
+    contract_dilation: bool = True,
+    in_channels: int = 3,
+    base_channels: int = 64,
+    pretrained: Optional[str] = None,
 ) -> ResNet:
     """ResNet-50 v1c of SSSegmentation and mmsegmentation; see :class:`ResNet` for the arguments."""
-    return _v1c(50, base_channels, output_stride=output_stride, in_channels=in_channels, pretrained=pretrained)
+    return _v1c(
+        50,
+        base_channels,
+        output_stride=output_stride,
+        contract_dilation=contract_dilation,
+        in_channels=in_channels,
+        pretrained=pretrained,
+    )
 
 
 @manager.BACKBONES.add_component
 def ResNet101_v1c(
-    output_stride: int = 8, in_channels: int = 3, base_channels: int = 64, pretrained: Optional[str] = None
+    output_stride: int = 8,
+    contract_dilation: bool = True,
+    in_channels: int = 3,
+    base_channels: int = 64,
+    pretrained: Optional[str] = None,
 ) -> ResNet:
     """ResNet-101 v1c of SSSegmentation and mmsegmentation; see :class:`ResNet` for the arguments."""
-    return _v1c(101, base_channels, output_stride=output_stride, in_channels=in_channels, pretrained=pretrained)
+    return _v1c(
+        101,
+        base_channels,
+        output_stride=output_stride,
+        contract_dilation=contract_dilation,
+        in_channels=in_channels,
+        pretrained=pretrained,
+    )
 
 
 @manager.BACKBONES.add_component

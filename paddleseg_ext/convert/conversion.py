@@ -1,6 +1,7 @@
 """A checkpoint's weights under our names: all of them, and nothing else, or none."""
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any, Optional, Union
 
 import numpy as np
 import paddle
+import yaml
 from paddleseg.cvlibs import Config
 
 from paddleseg_ext.convert.files import open_checkpoint
 from paddleseg_ext.convert.names import LEAVES, peer_name
+from paddleseg_ext.convert.notes import Notes, notes_of
 from paddleseg_ext.convert.refusal import Refused, shown
-from paddleseg_ext.convert.settings import fixed_settings, noted_settings, settings_of
+from paddleseg_ext.convert.settings import fixed_settings, settings_of
 from paddleseg_ext.convert.sources import Weights, find_weights
 from paddleseg_ext.convert.target import MODELS, Target, target_of_config, target_of_model
 from paddleseg_ext.engine.build import quietly
@@ -34,11 +37,13 @@ class Conversion:
             tensors are float32.
         origins: The checkpoint's name by ours.
         found: What was found in the checkpoint.
+        remarks: A sentence for everything that is not certain.
     """
 
     weights: dict
     origins: dict
     found: Weights
+    remarks: tuple = ()
 
     def lines(self) -> Iterator[str]:
         """The whole mapping, a line each, for people."""
@@ -91,13 +96,27 @@ def convert_weights(
         raise UserError(f"{name} {refused}.") from None
     shapes = {theirs: tuple(value.shape) for theirs, value in found.tensors.items()}
     ours = _named(found, name)
+    remarks = ()
     if config is None:
         target = target_of_model(model)
     else:
-        target = _configured(config, found, {n: shapes[theirs] for n, theirs in ours.items()}, held, name)
+        fit = fit_of(config, found, held, name)
+        target, remarks = _configured(fit), tuple(fit.remarks())
     _require_all(name, found, target, ours, shapes)
     weights = {n: _as_float32(found.tensors[ours[n]], ours[n], name) for n in target.shapes}
-    return Conversion(weights, {n: ours[n] for n in target.shapes}, found)
+    _refuse_nothing(weights, name)
+    return Conversion(weights, {n: ours[n] for n in target.shapes}, found, remarks)
+
+
+def _refuse_nothing(weights: Mapping, name: str) -> None:
+    """Raise ``UserError`` where all running variances are zero: such a file was not written to its end."""
+    variances = [array for n, array in weights.items() if n.endswith("._variance")]
+    empty = sum(not array.any() for array in variances)
+    if variances and empty == len(variances):
+        raise UserError(
+            f"{name} holds nothing but zeros where running variances belong, which no training leaves behind; it is "
+            "damaged or was not written to its end, so use another copy."
+        )
 
 
 def _named(found: Weights, name: str) -> dict:
@@ -112,47 +131,149 @@ def _named(found: Weights, name: str) -> dict:
     return ours
 
 
-def _configured(config: Config, found: Weights, shapes: Mapping, held: Mapping, name: str) -> Target:
-    """The target of ``config``, once its settings are those that ``shapes`` and notes of the checkpoint tell."""
+def _configured(fit: "Fit") -> Target:
+    """The target of a YAML that fits.
+
+    Raises:
+        UserError: It says something else than the checkpoint; what it should say.
+    """
+    if not fit.differing:
+        return fit.target
+    found = fit.found
+    hint = ""
+    if found.paddle_names and "model.layout" in fit.differing:
+        hint = " (a file that this project's train.py wrote needs no conversion)"
+    raise UserError(
+        f"{fit.name} holds {found.title} with other settings than {fit.config.path}, so nothing was converted{hint}; "
+        f"the YAML should say (--write_config NEW.yml writes one that does)\n{_advice({**fit.differing, **fit.doubtful})}"
+    )
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A checkpoint held against a YAML.
+
+    Attributes:
+        name: The file, for messages.
+        config: The YAML.
+        found: What was found in the checkpoint.
+        notes: What is noted beside the weights.
+        target: What the YAML describes.
+        differing: By the YAML's keys the value that goes with the checkpoint and the one that there is.
+        doubtful: The same of how images are prepared and put together, where nothing is noted and the implementation's
+            own programs do it otherwise than the YAML.
+    """
+
+    name: str
+    config: Config
+    found: Weights
+    notes: Notes
+    target: Target
+    differing: dict
+    doubtful: dict
+
+    def remarks(self) -> Iterator[str]:
+        """A sentence for everything that is not certain, for people."""
+        for key, (value, now) in self.doubtful.items():
+            yield (
+                f"{self.found.title} goes with {key}: {as_yaml(value)}, and {self.config.path} says {as_yaml(now)}, so "
+                "predictions may differ; --write_config NEW.yml writes a YAML with the former"
+            )
+        if self.notes.unread:
+            yield "its configuration could not be read, so only what shapes show was compared"
+        if self.notes.passed_over:
+            yield f"it notes settings that are unknown here and were not compared: {', '.join(self.notes.passed_over)}"
+
+
+def fit_of(config: Config, found: Weights, held: Mapping, name: str) -> Fit:
+    """Compare what a YAML says with the shapes, the origin and the notes of a checkpoint.
+
+    Raises:
+        UserError: The YAML is of another model, or something is noted that no YAML can say.
+    """
     backbone = found.model == "backbone"
     kind = config.dic["model"]["type"]
     if not backbone and MODELS.get(kind, kind) != found.model:
         raise UserError(
             f"{name} holds {found.title}, but model.type in {config.path} is {kind}; give the YAML of such a model."
         )
+    try:
+        notes = notes_of(held, found.source, found.model)
+    except Refused as refused:
+        raise UserError(f"{name} {refused}.") from None
     target = target_of_config(config, backbone)
-    written = target.settings
-    fixed, noted = fixed_settings(found.source, found.model), noted_settings(held, found.source)
+    written, fixed = target.settings, fixed_settings(found.source, found.model)
     if fixed.get("model.layout") != written.get("model.layout"):
-        # Else all that follows from the layout would be told of too.
+        # Else all that follows from the layout would be reported too.
         target = target_of_config(config, layout=fixed["model.layout"])
-    masks = [sides for sides in (noted.pop("model.mask_size", None), written.get("model.mask_size")) if sides]
-    wanted = {**settings_of(shapes, found.model, masks), **fixed, **noted}
-    declared = {**settings_of(target.shapes, found.model), **written}
-    # What a part has that the YAML's model lacks altogether follows from the setting that leaves it out.
-    differing = {key: value for key, value in wanted.items() if key in declared and declared[key] != value}
-    if differing:
-        hint = ""
-        if found.paddle_names and "model.layout" in differing:
-            hint = " (a file that this project's train.py wrote needs no conversion)"
-        raise UserError(
-            f"{name} holds {found.title} with other settings than {config.path}, so nothing was converted{hint}; "
-            f"the YAML should say\n{_advice(differing, declared)}"
-        )
-    return target
+    beside = {**fixed, **notes.settings}
+    shapes = {ours: tuple(found.tensors[theirs].shape) for ours, theirs in _named(found, name).items()}
+    masks = [sides for sides in (beside.get("model.mask_size"), written.get("model.mask_size")) if sides]
+    shown_by_shapes = settings_of(shapes, found.model, masks)
+    if "model.mask_size" in shown_by_shapes:
+        beside.pop("model.mask_size", None)
+    declared = settings_of(target.shapes, found.model)
+    if "model.mask_size" in written:
+        declared["model.mask_size"] = written["model.mask_size"]
+    differing, doubtful = {}, {}
+    for wanted, now in ((shown_by_shapes, declared), (beside, written)):
+        for key, value in wanted.items():
+            # What a part has that the YAML's model lacks altogether follows from the setting that leaves it out.
+            if key in now and not _agree(key, value, now[key]):
+                sure = key.startswith("model.") or key in notes.settings
+                (differing if sure else doubtful)[key] = value, now[key]
+    return Fit(name, config, found, notes, target, differing, doubtful)
 
 
-def _advice(differing: Mapping, declared: Mapping) -> str:
+def _agree(key: str, value: Any, now: Any) -> bool:
+    if isinstance(value, Mapping):
+        now = now or {}
+        if key == "Normalize":
+            # What counts is what happens to pixels from 0 to 255.
+            value, now = _of_pixels(value), _of_pixels(now)
+        return all(name in now and _agree(name, one, now[name]) for name, one in value.items())
+    if isinstance(value, (list, tuple)) and isinstance(now, (list, tuple)):
+        return len(value) == len(now) and all(_agree(key, *pair) for pair in zip(value, now))
+    if all(isinstance(one, (int, float)) and not isinstance(one, bool) for one in (value, now)):
+        return math.isclose(value, now, rel_tol=1e-5)
+    return value == now
+
+
+def _of_pixels(settings: Mapping) -> dict:
+    """``Normalize`` without its scale: mean and deviation of three channels of pixels from 0 to 255."""
+    if not settings:
+        return {}
+    scaled = {
+        key: [float(value) * float(settings["scale"]) for value in np.ravel(settings[key])] for key in ("mean", "std")
+    }
+    scaled = {key: values * 3 if len(values) == 1 else values for key, values in scaled.items()}
+    return {**scaled, "channel_order": settings["channel_order"]}
+
+
+def _advice(differing: Mapping) -> str:
     """A line of YAML for each setting, and what there is now."""
-    lines = {key: f"{key}: {_yaml(value)}" for key, value in differing.items()}
-    width = max(map(len, lines.values()))
+    lines = {key: f"{key}: {as_yaml(value)}" for key, (value, _) in differing.items()}
+    width = max(len(line) for line in lines.values() if len(line) <= 60 or len(lines) == 1)
     return "\n".join(
-        f"  {line:{width}}  (now {_yaml(declared[key])}{_REMARKS.get(key, '')})" for key, line in lines.items()
+        f"  {line:{width}}  (now {as_yaml(differing[key][1])}{_REMARKS.get(key, '')})" for key, line in lines.items()
     )
 
 
-def _yaml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def as_yaml(value: Any) -> str:
+    """``value`` as one line of YAML, words that stand for a value as they are."""
+    if isinstance(value, str):
+        return value
+    text = yaml.safe_dump(_plain(value), default_flow_style=True, width=10**6, sort_keys=False)
+    return text.strip().removesuffix("...").strip()
+
+
+def _plain(value: Any) -> Any:
+    """``value`` of types that a YAML has."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _require_all(name: str, found: Weights, target: Target, ours: Mapping, shapes: Mapping) -> None:

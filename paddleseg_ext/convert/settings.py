@@ -1,13 +1,28 @@
-"""What the weights, and the notes saved beside them, say about the YAML that fits them.
+"""What the weights, and whose they are, say about the YAML that fits them.
 
 ``settings_of`` reads the shapes of a model and of a checkpoint alike; where the two disagree, the YAML has to change.
-Neither stride nor dilation leaves a trace in the weights, but two implementations save their configuration with them.
+What leaves no trace in the shapes follows from the implementation (``fixed_settings``), is noted beside the weights
+(``notes.py``), or is the user's to say.
 """
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Optional
+
+IMAGENET_PIXELS = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": 255, "channel_order": "RGB"}
+# All of openseg.pytorch's configurations but that of LIP, whose mean is another; config_dict says which.
+OPENSEG_PIXELS = {
+    "mean": [102.9801, 115.9465, 122.7717],
+    "std": [1.0, 1.0, 1.0],
+    "scale": 1,
+    "channel_order": "BGR",
+}
+
+
+class Undecided(str):
+    """A setting that shapes narrow down but do not decide: what is known of it, in words."""
+
 
 # Blocks of the third stage -> depth.
 _DEPTHS = {2: 18, 6: 50, 23: 101}
@@ -15,7 +30,7 @@ _HEADS = {
     # classifier, auxiliary head, its first convolution, what the YAML calls the width of the classifier's input
     "psanet": ("head.conv.weight", "aux_head.", "conv_bn_relu._conv.weight", "feats_channels"),
     "pspnet": ("head.conv.weight", "head.auxlayer.", "conv_bn_relu._conv.weight", "pp_out_channels"),
-    "isanet": ("head.cls.1.weight", "head.aux.", "0._conv.weight", None),
+    "isanet": ("head.cls.1.weight", "head.aux.", "0._conv.weight", "feats_channels"),
 }
 
 
@@ -37,8 +52,7 @@ def settings_of(shapes: Mapping, model: str, masks: Sequence = ()) -> dict:
         "model.aux_channels": _axis(shapes, auxiliary + convolution, 0),
         **{"psanet": _psanet, "pspnet": _pspnet, "isanet": _isanet}[model](shapes),
     }
-    if width is not None:
-        found[f"model.{width}"] = _axis(shapes, classifier, 1)
+    found[f"model.{width}"] = _axis(shapes, classifier, 1)
     cells = _axis(shapes, "psa.attention.1.weight", 0)
     if cells is not None:
         found["model.mask_size"] = _mask_sides(cells, masks)
@@ -49,7 +63,7 @@ def _psanet(shapes: Mapping) -> dict:
     if not _has(shapes, "psa."):
         return {"model.use_psa": False}
     both = _has(shapes, "psa.reduce_p.")
-    return {"model.use_psa": True, "model.psa_type": "bi-direction" if both else "collect or distribute"}
+    return {"model.use_psa": True, "model.psa_type": "bi-direction" if both else Undecided("collect or distribute")}
 
 
 def _axis(shapes: Mapping, name: str, axis: int) -> Optional[int]:
@@ -68,12 +82,12 @@ def _mask_sides(cells: int, masks: Sequence) -> object:
         if math.prod(sides) == cells:
             return list(sides)
     side = math.isqrt(cells)
-    return [side, side] if side * side == cells else f"two sides whose product is {cells}"
+    return [side, side] if side * side == cells else Undecided(f"two sides whose product is {cells}")
 
 
 def _pspnet(shapes: Mapping) -> dict:
     levels = sum(re.fullmatch(r"head\.psp_module\.stages\.\d+\.1\._conv\.weight", name) is not None for name in shapes)
-    return {"model.bin_sizes": f"{levels} sides"}
+    return {"model.bin_sizes": Undecided(f"{levels} side{'s' if levels != 1 else ''}")}
 
 
 def _isanet(shapes: Mapping) -> dict:
@@ -82,14 +96,14 @@ def _isanet(shapes: Mapping) -> dict:
 
 def _backbone(shapes: Mapping, prefix: str) -> dict:
     if f"{prefix}conv1_1._conv.weight" in shapes:
-        return {"model.backbone.type": "ResNet*_vd of PaddleSeg"}
+        return {"model.backbone.type": Undecided("ResNet*_vd of PaddleSeg")}
     stem = tuple(_axis(shapes, f"{prefix}stem.{place}.weight", 0) for place in (0, 6))
     base = _axis(shapes, f"{prefix}layer1.0.conv1.weight", 0)
     blocks = {name.split(".")[-3] for name in shapes if re.fullmatch(rf"{prefix}layer3\.\d+\.conv1\.weight", name)}
     if None in stem or base is None or len(blocks) not in _DEPTHS:
         return {}
     family = {(base // 2, base): "v1c", (base, 2 * base): "deepstem"}.get(stem)
-    kind = f"ResNet{_DEPTHS[len(blocks)]}_{family}" if family else f"a ResNet whose stem has {stem[0]}, {stem[1]}"
+    kind = f"ResNet{_DEPTHS[len(blocks)]}_{family}" if family else Undecided(f"a ResNet of stem {stem[0]}, {stem[1]}")
     return {
         "model.backbone.type": kind,
         "model.backbone.base_channels": base,
@@ -99,47 +113,17 @@ def _backbone(shapes: Mapping, prefix: str) -> dict:
 
 def fixed_settings(source: str, model: str) -> dict:
     """Settings that every checkpoint of ``source`` goes with although its weights do not show them."""
+    # openseg.pytorch feeds its backbones alike, in ImageNet training too.
+    fixed = {"Normalize": OPENSEG_PIXELS} if source == "openseg" else {}
     if model == "backbone":
-        return {}
-    fixed = {"model.layout": source}
+        return fixed
+    fixed["model.layout"] = source
     if source in ("semseg", "openseg"):
         fixed["model.backbone.contract_dilation"] = source == "openseg"
         fixed["model.backbone.ceil_mode"] = source == "openseg"
+    if source == "semseg":
+        # Written into its tool/train.py and tool/test.py.
+        fixed["Normalize"] = IMAGENET_PIXELS
+    if source != "ssseg":
+        fixed["test_config.resize_once"] = False
     return fixed
-
-
-def noted_settings(checkpoint: Any, source: str) -> dict:
-    """Settings in the configuration that mmsegmentation and openseg save beside the weights; empty if there is none."""
-    if not isinstance(checkpoint, Mapping):
-        return {}
-    if source == "mmseg" and isinstance(checkpoint.get("meta"), Mapping):
-        meta = checkpoint["meta"]
-        # 0.x says config, 1.x says cfg.
-        text = next((meta[key] for key in ("cfg", "config") if isinstance(meta.get(key), str)), "")
-        return _mmseg_notes(text)
-    if source == "openseg" and isinstance(checkpoint.get("config_dict"), Mapping):
-        network = checkpoint["config_dict"].get("network")
-        stride = re.search(r"dilated(8|16)$", str(network.get("backbone")) if isinstance(network, Mapping) else "")
-        return {"model.backbone.output_stride": int(stride[1])} if stride else {}
-    return {}
-
-
-def _mmseg_notes(text: str) -> dict:
-    notes = {}
-    strides = _numbers(text, r"\bstrides=[(\[]([\d,\s]+)[)\]]")
-    if strides:
-        # The stem and the pooling after it halve the image twice.
-        notes["model.backbone.output_stride"] = 4 * math.prod(strides)
-    mask = _numbers(text, r"\bmask_size=[(\[]([\d,\s]+)[)\]]")
-    if mask:
-        notes["model.mask_size"] = list(mask)
-    align = set(re.findall(r"\balign_corners=(True|False)", text))
-    if len(align) == 1:
-        notes["model.align_corners"] = align == {"True"}
-    return notes
-
-
-def _numbers(text: str, pattern: str) -> Optional[tuple]:
-    """The numbers of the one list that ``pattern`` finds; None if it finds none, or different ones."""
-    found = {tuple(int(word) for word in re.findall(r"\d+", match)) for match in re.findall(pattern, text)}
-    return found.pop() if len(found) == 1 else None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Optional
 
 from paddleseg_ext.convert.names import our_backbone_name, our_name
+from paddleseg_ext.convert.notes import INPLACE_ABN
 from paddleseg_ext.convert.refusal import Refused, shown
 
 # Where the weights are: mmsegmentation, semseg and openseg say state_dict, SSSegmentation says model.
@@ -59,7 +60,10 @@ _TORCH = (
     ("semseg", "psanet", ("layer0.", "psa.")),
     ("semseg", "pspnet", ("layer0.", "ppm.")),
     ("openseg", "isanet", ("isa_head.",)),
+    ("openseg", "backbone", ("resinit.", "layer1.0.", "layer4.0.")),
     ("imagenet", "backbone", ("layer1.0.", "layer4.0.")),
+    # Before it renames them, openseg.pytorch's file has the names of the others'; only --source tells.
+    ("openseg", "backbone", ("conv1.", "layer1.0.", "layer4.0.")),
 )
 _PADDLE = (
     ("psanet_paddle", "psanet", ("psa.",)),
@@ -107,7 +111,7 @@ class Weights:
     def title(self) -> str:
         """Such as "SSSegmentation's PSANet"."""
         if self.model == "backbone":
-            return TITLES[self.source]
+            return TITLES["imagenet"] + ("" if self.source == "imagenet" else f" of {TITLES[self.source]}")
         return f"{TITLES[self.source]}'s {self.model[:3].upper()}Net"
 
     def name_here(self, theirs: str) -> Optional[str]:
@@ -213,10 +217,11 @@ def _refuse_what_differs(weights: Weights) -> None:
     """Refuse networks that compute something else although most of their names are those of ours."""
     bare = {name[len(_PREFIX) :] if name.startswith(_PREFIX) else name: name for name in weights.tensors}
     if "isa_head.1.weight" in bare:
+        raise Refused(INPLACE_ABN)
+    if not any(name.endswith((".running_mean", "._mean")) for name in bare):
         raise Refused(
-            "was trained with inplace_abn, where leaky ReLU of slope 0.01 follows every normalisation of the head; "
-            "the ISANet here has plain ReLU and would give other predictions, so only checkpoints trained with "
-            "torchbn or torchsyncbn (isa_head.1.0.weight) can be converted"
+            "holds no running statistics: it was built without batch normalization (mmsegmentation's norm_cfg=None or "
+            "GN), or saved without buffers; the models here have it after each convolution, so it cannot be converted"
         )
     for stem in ("conv1.weight", "backbone.conv1.weight", "backbone_net.conv1.weight", "resinit.conv1.weight"):
         shape = tuple(weights.tensors[bare[stem]].shape) if stem in bare else ()

@@ -1,19 +1,20 @@
 """The names and shapes that the weights have to come to, of a model that is never given memory."""
 
 import copy
+import dataclasses
 import inspect
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 import paddle
 from paddleseg.cvlibs import Config, manager
 
 from paddleseg_ext.engine.build import Builder, quietly
+from paddleseg_ext.engine.inference import protocol_of
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.models.psanet import PSA_TYPES
 
 MODELS = {"PSPNet": "pspnet", "PSANet": "psanet", "ISANet": "isanet"}
-# What the backbones take where a YAML says nothing.
-_BACKBONE_DEFAULTS = {"output_stride": 8, "contract_dilation": False, "ceil_mode": False}
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class Target:
         described_by: The YAML file or the class, for messages.
         model: 'pspnet', 'psanet', 'isanet' or 'backbone'.
         shapes: Shape by name.
-        settings: What the YAML says that shapes do not show, by its keys; empty where there is no YAML.
+        settings: What the YAML says, defaults included, by its keys: arguments of model and backbone,
+            ``test_config.*``, and of the steps that prepare images ``Normalize``, ``ResizeByRatio`` and
+            ``ResizeByRatio.base_size``; empty where there is no YAML.
     """
 
     described_by: str
@@ -50,22 +53,72 @@ def target_of_config(config: Config, backbone: bool = False, layout: Optional[st
     kind = written["type"]
     if not backbone and kind not in MODELS:
         raise UserError(f"{config.path}: model.type {kind} is none of {', '.join(MODELS)}, which can be converted to.")
-    settings = {}
-    if not backbone:
-        default = inspect.signature(manager.MODELS[kind]).parameters["layout"].default
-        settings["model.layout"] = written.get("layout", default)
-        settings["model.align_corners"] = written.get("align_corners", False)
-        if "mask_size" in written:
-            sides = written["mask_size"]
-            settings["model.mask_size"] = [sides, sides] if isinstance(sides, int) else list(sides)
-    for name, value in _BACKBONE_DEFAULTS.items():
-        settings[f"model.backbone.{name}"] = written["backbone"].get(name, value)
+    settings = declared_settings(config, backbone)
     if layout is not None:
         written["layout"] = layout
     with quietly(), paddle.LazyGuard():
         built = Builder(config, pretrained=False).build("model")
     layer = built.backbone if backbone else built
     return Target(config.path, "backbone" if backbone else MODELS[kind], shapes_of(layer), settings)
+
+
+def declared_settings(config: Config, backbone: bool = False) -> dict:
+    """What a YAML says, defaults included; see ``Target``."""
+    model = config.dic["model"]
+    settings = _arguments(manager.BACKBONES, model["backbone"], "model.backbone.")
+    if not backbone:
+        settings.update(_arguments(manager.MODELS, model, "model."))
+        protocol = protocol_of(config.test_config)
+        settings.update({f"test_config.{f.name}": getattr(protocol, f.name) for f in dataclasses.fields(protocol)})
+        _settle(settings, manager.MODELS[model["type"]].layouts.get(settings["model.layout"]))
+    if config.dic.get("val_dataset"):
+        steps = {step.get("type"): step for step in config.val_dataset_cfg.get("transforms") or ()}
+        settings["Normalize"] = None
+        if "Normalize" in steps:
+            settings["Normalize"] = {
+                "mean": [0.5],
+                "std": [0.5],
+                "scale": 255,
+                "channel_order": "RGB",
+                **{key: value for key, value in steps["Normalize"].items() if key != "type"},
+            }
+        settings["ResizeByRatio"] = None
+        if "ResizeByRatio" in steps:
+            given = {key: value for key, value in steps["ResizeByRatio"].items() if key != "type"}
+            settings["ResizeByRatio"] = {"fit": "inside", "interpolation": "linear", **given}
+            settings["ResizeByRatio.base_size"] = given.get("base_size")
+    return settings
+
+
+def _arguments(known: manager.ComponentManager, written: dict, prefix: str) -> dict:
+    """The arguments of a component by the YAML's keys."""
+    parameters = inspect.signature(known[written["type"]]).parameters.values()
+    found = {p.name: written.get(p.name, p.default) for p in parameters if p.default is not p.empty}
+    found.pop("pretrained", None)
+    return {f"{prefix}{name}": value for name, value in found.items()}
+
+
+def _settle(settings: dict, row: Any) -> None:
+    """Bring the settings of a model into the one form that each has, however the YAML writes it.
+
+    Args:
+        row: Its layout, or None where there is no such layout.
+    """
+    for key in ("model.mask_size", "model.bin_sizes", "model.down_factor"):
+        if key in settings:
+            sides = settings[key]
+            sides = [sides] if isinstance(sides, int) else list(sides or ())
+            settings[key] = sides * 2 if key == "model.mask_size" and len(sides) == 1 else sides
+    if settings.get("model.mask_h") is not None:
+        settings["model.mask_size"] = [settings["model.mask_h"], settings["model.mask_w"]]
+    if "model.psa_type" in settings:
+        settings["model.psa_type"] = PSA_TYPES.get(settings["model.psa_type"], settings["model.psa_type"])
+    settings["model.backbone_indices"] = [index % 4 for index in settings["model.backbone_indices"]]
+    if row is not None:
+        if row.align_corners is not None:
+            settings["model.align_corners"] = row.align_corners
+        if settings.get("model.dropout") is None:
+            settings["model.dropout"] = row.dropout
 
 
 def target_of_model(model: paddle.nn.Layer) -> Target:

@@ -18,7 +18,7 @@ from paddleseg_ext.models.segmentor import Segmentor, fcn_head
 from paddleseg_ext.ops import attend, point_wise_attention
 
 # PSANet_paddle and semseg write the type as a number.
-_PSA_TYPES = {0: "collect", 1: "distribute", 2: "bi-direction"}
+PSA_TYPES = {0: "collect", 1: "distribute", 2: "bi-direction"}
 
 
 class PSANet(Segmentor):
@@ -146,9 +146,9 @@ class PointWiseSpatialAttention(nn.Layer):
         align_corners: bool,
     ):
         super().__init__()
-        psa_type = _PSA_TYPES.get(psa_type, psa_type)
-        if psa_type not in _PSA_TYPES.values():
-            raise UserError(f"psa_type '{psa_type}' does not exist; use one of {', '.join(_PSA_TYPES.values())}.")
+        psa_type = PSA_TYPES.get(psa_type, psa_type)
+        if psa_type not in PSA_TYPES.values():
+            raise UserError(f"psa_type '{psa_type}' does not exist; use one of {', '.join(PSA_TYPES.values())}.")
         if compact and row.compact_transposes is None:
             raise UserError(f"PSANet's layout '{layout}' has no compact mode; use ssseg, mmseg or semseg.")
         if not isinstance(shrink_factor, int) or shrink_factor < 1:

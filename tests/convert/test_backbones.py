@@ -97,7 +97,7 @@ def test_a_part_is_an_error():
 def test_paddleseg_files_with_a_classifier(tmp_path):
     model = {"type": "PSANet", "backbone": {"type": "ResNet50_vd"}}
     layer = lazily(ResNet50_vd)
-    state = {n: np.broadcast_to(np.float32(0), value.shape) for n, value in layer.state_dict().items()}
+    state = {n: np.broadcast_to(np.float32(1), value.shape) for n, value in layer.state_dict().items()}
     state.update({"out.weight": np.zeros((8, 1000), np.float32), "out.bias": np.zeros(1000, np.float32)})
     conversion = convert_weights(state, write_yaml(tmp_path, model))
     assert set(conversion.weights) == set(layer.state_dict())

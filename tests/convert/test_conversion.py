@@ -131,7 +131,7 @@ def test_notes_tell_the_sides_of_a_mask_that_is_no_square(described):
     theirs = {key: value for key, value in state_dict("mmseg_psanet_50_os8").items()}
     for key in ("attention", "attention_p"):
         theirs[f"decode_head.{key}.1.weight"] = state_dict(name)[f"psa.{key}.3.weight"]
-    checkpoint = {"state_dict": theirs, "meta": {"cfg": "mask_size=(\n 13,\n 15,\n )"}}
+    checkpoint = {"state_dict": theirs, "meta": {"cfg": "model = dict(decode_head=dict(mask_size=(\n 13,\n 15,\n )))"}}
     message = refusal(checkpoint, described("mmseg_psanet_50_os8", mask_size=[15, 13]))
     assert "model.mask_size: [13, 15]  (now [15, 13])" in message
     assert convert_weights(checkpoint, described("mmseg_psanet_50_os8", mask_size=[13, 15]))
@@ -279,7 +279,7 @@ def test_a_stem_of_one_convolution(name, described):
 def test_paddles_own_names(described, tmp_path):
     own = {"type": "PSANet", "mask_size": 59, "backbone": {"type": "ResNet50_vd", "output_stride": 8}}
     shapes = target_of_config(load_config(write_yaml(tmp_path, own))).shapes
-    state = {name: np.broadcast_to(np.float32(i), shape) for i, (name, shape) in enumerate(shapes.items())}
+    state = {name: np.broadcast_to(np.float32(i + 1), shape) for i, (name, shape) in enumerate(shapes.items())}
     conversion = convert_weights(state, write_yaml(tmp_path, own))
     assert conversion.found.source == "psanet_paddle" and set(conversion.origins) == set(shapes)
     message = refusal(state, write_yaml(tmp_path, {**own, "layout": "ssseg"}))
@@ -287,8 +287,8 @@ def test_paddles_own_names(described, tmp_path):
     for kind in ("PSPNet", "ISANet"):
         model = {"type": kind, "backbone": {"type": "ResNet50_vd", "output_stride": 8}}
         shapes = target_of_config(load_config(write_yaml(tmp_path, model))).shapes
-        state = {name: np.zeros(shape, np.float32) for name, shape in shapes.items() if "backbone" not in name}
-        state.update({n: np.broadcast_to(np.float32(0), shape) for n, shape in shapes.items() if "backbone" in n})
+        state = {name: np.ones(shape, np.float32) for name, shape in shapes.items() if "backbone" not in name}
+        state.update({n: np.broadcast_to(np.float32(1), shape) for n, shape in shapes.items() if "backbone" in n})
         assert convert_weights(state, write_yaml(tmp_path, model)).found.source == "paddleseg"
         assert "model.layout: paddleseg" in refusal(state, write_yaml(tmp_path, {**model, "layout": "mmseg"}))
 
