@@ -1,13 +1,16 @@
 """``python -m paddleseg_ext.convert``: a published checkpoint becomes Paddle weights."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Optional
 
 import paddleseg_ext  # noqa: F401  before paddle: see there
 from paddleseg_ext.convert.conversion import Conversion, convert_weights
 from paddleseg_ext.convert.output import convert_file, record_path
 from paddleseg_ext.convert.sources import LEFT_OUT_ENTRIES, LEFT_OUT_WEIGHTS, TITLES
+from paddleseg_ext.convert.written_config import fitting_config
 from paddleseg_ext.engine import cli
 from paddleseg_ext.errors import UserError
 
@@ -15,6 +18,7 @@ EXAMPLES = """
 python -m paddleseg_ext.convert my.pth --config my.yml --dry-run                      # see what goes where
 python -m paddleseg_ext.convert my.pth --config my.yml --output my.pdparams
 python -m paddleseg_ext.convert my.pth --config my.yml --output my.pdparams --opts model.mask_size=[66,66]
+python -m paddleseg_ext.convert my.pth --config near.yml --output my.pdparams --write_config my.yml
 python -m paddleseg_ext.convert resnet50_v1c-2cccc1ad.pth --config my.yml --output resnet50_v1c.pdparams
 python val.py --config my.yml --model_path my.pdparams                                # evaluate the result
 python -m paddleseg_ext.zoo convert ROW                                               # a published row, by its name
@@ -37,6 +41,11 @@ def parse(arguments: Sequence[str]):
         "--output",
         metavar="FILE.pdparams",
         help="where to write the weights; FILE.pdparams.json beside it says where they come from.",
+    )
+    parser.add_argument(
+        "--write_config",
+        metavar="NEW.yml",
+        help="where --config does not fit the checkpoint: also write a YAML that does, from model to test protocol.",
     )
     parser.add_argument(
         "--source",
@@ -62,16 +71,33 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError("--output names the file to write; --dry-run writes none.")
     if flags.output is not None and not flags.output.endswith(".pdparams"):
         raise UserError(f"--output {flags.output}: Paddle's weights end in .pdparams; call it so.")
+    if flags.write_config is not None and flags.dry_run:
+        raise UserError("--write_config writes a file and --dry-run writes none; leave one out.")
+    if flags.write_config is not None and not flags.write_config.endswith((".yml", ".yaml")):
+        raise UserError(f"--write_config {flags.write_config}: a configuration ends in .yml; call it so.")
     if flags.output is not None and Path(flags.output).is_dir():
         raise UserError(f"--output {flags.output} is a folder; name the file to write.")
     settings = {"config": flags.config, "source": flags.source, "entry": flags.entry, "opts": flags.opts}
+    if flags.write_config is None:
+        _convert(flags, settings)
+        return
+    with fitting_config(flags.checkpoint, output=flags.write_config, **settings) as fitting:
+        # The YAML has to stand the test that any other has to.
+        _convert(flags, {**settings, "config": str(fitting), "opts": None}, {"config": flags.write_config})
+    command = f"python val.py --config {flags.write_config} --model_path {flags.output}"
+    print(f"wrote {flags.write_config}; to evaluate: {command}")
+
+
+def _convert(flags: argparse.Namespace, settings: dict, notes: Optional[dict] = None) -> None:
     if flags.dry_run:
         conversion = convert_weights(flags.checkpoint, **settings)
         print("\n".join(conversion.lines()))
         print(f"{_summary(conversion)}; nothing was written")
     else:
-        conversion, _ = convert_file(flags.checkpoint, flags.output, **settings)
+        conversion, _ = convert_file(flags.checkpoint, flags.output, notes, **settings)
         print(f"wrote {flags.output}: {_summary(conversion)}; {record_path(flags.output).name} records its origin")
+    for remark in conversion.remarks:
+        print(f"note: {remark}.", file=sys.stderr)
 
 
 def _summary(conversion: Conversion) -> str:

@@ -16,9 +16,9 @@ from paddleseg_ext.convert.files import open_checkpoint
 from paddleseg_ext.convert.names import LEAVES, peer_name
 from paddleseg_ext.convert.notes import Notes, notes_of
 from paddleseg_ext.convert.refusal import Refused, shown
-from paddleseg_ext.convert.settings import fixed_settings, settings_of
+from paddleseg_ext.convert.settings import Undecided, fixed_settings, settings_of
 from paddleseg_ext.convert.sources import Weights, find_weights
-from paddleseg_ext.convert.target import MODELS, Target, target_of_config, target_of_model
+from paddleseg_ext.convert.target import MODELS, Target, declared_settings, target_of_config, target_of_model
 from paddleseg_ext.engine.build import quietly
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
@@ -145,7 +145,8 @@ def _configured(fit: "Fit") -> Target:
         hint = " (a file that this project's train.py wrote needs no conversion)"
     raise UserError(
         f"{fit.name} holds {found.title} with other settings than {fit.config.path}, so nothing was converted{hint}; "
-        f"the YAML should say (--write_config NEW.yml writes one that does)\n{_advice({**fit.differing, **fit.doubtful})}"
+        "the YAML should say (--write_config NEW.yml writes one that does)\n"
+        + _advice({**fit.differing, **fit.doubtful})
     )
 
 
@@ -215,14 +216,21 @@ def fit_of(config: Config, found: Weights, held: Mapping, name: str) -> Fit:
     declared = settings_of(target.shapes, found.model)
     if "model.mask_size" in written:
         declared["model.mask_size"] = written["model.mask_size"]
-    differing, doubtful = {}, {}
-    for wanted, now in ((shown_by_shapes, declared), (beside, written)):
-        for key, value in wanted.items():
-            # What a part has that the YAML's model lacks altogether follows from the setting that leaves it out.
-            if key in now and not _agree(key, value, now[key]):
-                sure = key.startswith("model.") or key in notes.settings
-                (differing if sure else doubtful)[key] = value, now[key]
+    # What a part has that the YAML's model lacks altogether follows from the setting that leaves it out.
+    differing = _differences(shown_by_shapes, declared)
+    other = differing.get("model.backbone.type", (None,))[0]
+    if other is not None and not isinstance(other, Undecided):
+        written = declared_settings(config, backbone, other)
+    told = _differences(beside, written)
+    sure = {key for key in told if key.startswith("model.") or key in notes.settings}
+    differing.update({key: told[key] for key in told if key in sure})
+    doubtful = {key: told[key] for key in told if key not in sure}
     return Fit(name, config, found, notes, target, differing, doubtful)
+
+
+def _differences(wanted: Mapping, now: Mapping) -> dict:
+    """(wanted, now) by key, of what both have."""
+    return {key: (value, now[key]) for key, value in wanted.items() if key in now and not _agree(key, value, now[key])}
 
 
 def _agree(key: str, value: Any, now: Any) -> bool:

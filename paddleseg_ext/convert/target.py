@@ -62,10 +62,18 @@ def target_of_config(config: Config, backbone: bool = False, layout: Optional[st
     return Target(config.path, "backbone" if backbone else MODELS[kind], shapes_of(layer), settings)
 
 
-def declared_settings(config: Config, backbone: bool = False) -> dict:
-    """What a YAML says, defaults included; see ``Target``."""
+def declared_settings(config: Config, backbone: bool = False, backbone_type: Optional[str] = None) -> dict:
+    """What a YAML says, defaults included; see ``Target``.
+
+    Args:
+        backbone: Of the backbone alone.
+        backbone_type: The backbone whose defaults count; None: the YAML's.
+    """
     model = config.dic["model"]
-    settings = _arguments(manager.BACKBONES, model["backbone"], "model.backbone.")
+    of_backbone = {**model["backbone"], **({} if backbone_type is None else {"type": backbone_type})}
+    # A backbone without these arguments does what they do when false.
+    settings = {"model.backbone.contract_dilation": False, "model.backbone.ceil_mode": False}
+    settings.update(_arguments(manager.BACKBONES, of_backbone, "model.backbone."))
     if not backbone:
         settings.update(_arguments(manager.MODELS, model, "model."))
         protocol = protocol_of(config.test_config)

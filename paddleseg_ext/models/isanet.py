@@ -2,17 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from typing import Optional
+from typing import Optional, Union
 
 import paddle
 import paddle.nn.functional as F
 from paddle import nn
 from paddleseg.models import layers
 
-from paddleseg_ext.errors import UserError
 from paddleseg_ext.models.initialisation import initialise
 from paddleseg_ext.models.layouts import ISANET, ISANetLayout, find_layout
 from paddleseg_ext.models.segmentor import Segmentor
+from paddleseg_ext.models.sides import whole_sides
 from paddleseg_ext.ops.shapes import sizes
 
 
@@ -27,13 +27,15 @@ class ISANet(Segmentor):
         backbone: A backbone with ``feat_channels`` that returns a list of features.
         backbone_indices: Which features feed the auxiliary and the main head.
         isa_channels: Width of queries and keys.
-        down_factor: Height and width of the local groups; the global groups take one position of each of them.
+        down_factor: Height and width of the local groups, one number for both; the global groups take one position of
+            each of them.
         enable_auxiliary_loss: Whether training also returns the auxiliary logits.
         align_corners: Of the resize of the logits to the input's size, where the layout leaves it open.
         pretrained: Path or address of weights of the whole model, or None.
         layout: Whose head to build: 'paddleseg', 'ssseg', 'mmseg' or 'openseg' (``models/layouts.py``).
         aux_channels: Width of the auxiliary head; None: that of the layout.
         dropout: Dropout ratio before both classifiers; None: that of the layout.
+        feats_channels: Width of the head; None: a quarter of its input's, 512 in every published configuration.
 
     Raises:
         UserError: an argument is not one of those above.
@@ -47,17 +49,19 @@ class ISANet(Segmentor):
         backbone: nn.Layer,
         backbone_indices: Sequence[int] = (2, 3),
         isa_channels: int = 256,
-        down_factor: Sequence[int] = (8, 8),
+        down_factor: Union[int, Sequence[int]] = (8, 8),
         enable_auxiliary_loss: bool = True,
         align_corners: bool = False,
         pretrained: Optional[str] = None,
         layout: str = "paddleseg",
         aux_channels: Optional[int] = None,
         dropout: Optional[float] = None,
+        feats_channels: Optional[int] = None,
     ):
         row = find_layout(ISANET, layout, "ISANet")
-        if len(down_factor) != 2 or not all(isinstance(side, int) and side > 0 for side in down_factor):
-            raise UserError(f"down_factor must be two positive whole numbers, such as [8, 8], not {down_factor}.")
+        down_factor = whole_sides("down_factor", down_factor, count=2)
+        if feats_channels is not None:
+            feats_channels = whole_sides("feats_channels", feats_channels, count=1)[0]
         super().__init__(
             backbone,
             backbone_indices,
@@ -76,6 +80,7 @@ class ISANet(Segmentor):
             row,
             aux_channels=aux_channels,
             dropout=row.dropout if dropout is None else dropout,
+            feats_channels=feats_channels,
         )
         initialise([self.head], self.head.classifiers, row.initialisation)
         self.follow_variance_rule()
@@ -90,8 +95,8 @@ class ISAHead(nn.Layer):
 
     Args:
         num_classes: Number of target classes.
-        in_channels: Channels of the auxiliary and of the main feature; a quarter of the latter is the head's width.
-        isa_channels, down_factor, enable_auxiliary_loss, aux_channels, dropout: See :class:`ISANet`.
+        in_channels: Channels of the auxiliary and of the main feature.
+        isa_channels, down_factor, enable_auxiliary_loss, aux_channels, dropout, feats_channels: See :class:`ISANet`.
         row: The layout.
     """
 
@@ -105,10 +110,11 @@ class ISAHead(nn.Layer):
         row: ISANetLayout,
         aux_channels: Optional[int] = None,
         dropout: float = 0.1,
+        feats_channels: Optional[int] = None,
     ):
         super().__init__()
         aux_in, main_in = in_channels
-        channels = main_in // 4
+        channels = main_in // 4 if feats_channels is None else feats_channels
         self.down_factor = tuple(down_factor)
         self.attended_first = row.attended_first
         # The names are PaddleSeg's, whose weights load unchanged.

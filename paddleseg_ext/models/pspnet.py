@@ -4,7 +4,7 @@ https://openaccess.thecvf.com/content_cvpr_2017/papers/Zhao_Pyramid_Scene_Parsin
 """
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Optional, Union
 
 import paddle
 import paddle.nn.functional as F
@@ -16,6 +16,7 @@ from paddleseg_ext.models.initialisation import initialise
 from paddleseg_ext.models.layouts import PSPNET, PSPNetLayout, find_layout
 from paddleseg_ext.models.resize import margin, resize, rows_and_columns, spatial_size
 from paddleseg_ext.models.segmentor import Segmentor, fcn_head
+from paddleseg_ext.models.sides import whole_sides
 from paddleseg_ext.ops.shapes import sizes
 
 
@@ -30,7 +31,7 @@ class PSPNet(Segmentor):
         backbone: A backbone with ``feat_channels`` that returns a list of features.
         backbone_indices: Which features feed the auxiliary and the main head.
         pp_out_channels: Width of the head; None: that of the layout (1024 in 'paddleseg', 512 in the others).
-        bin_sizes: Sides of the pooled maps.
+        bin_sizes: Sides of the pooled maps, or the one side there is.
         enable_auxiliary_loss: Whether training also returns the auxiliary logits.
         align_corners: Of the resizes of the pooled maps and of the logits, where the layout leaves them open.
         pretrained: Path or address of weights of the whole model, or None.
@@ -51,7 +52,7 @@ class PSPNet(Segmentor):
         backbone: nn.Layer,
         backbone_indices: Sequence[int] = (2, 3),
         pp_out_channels: Optional[int] = None,
-        bin_sizes: Sequence[int] = (1, 2, 3, 6),
+        bin_sizes: Union[int, Sequence[int]] = (1, 2, 3, 6),
         enable_auxiliary_loss: bool = True,
         align_corners: bool = False,
         pretrained: Optional[str] = None,
@@ -60,8 +61,7 @@ class PSPNet(Segmentor):
         dropout: float = 0.1,
     ):
         row = find_layout(PSPNET, layout, "PSPNet")
-        if not bin_sizes or not all(isinstance(side, int) and side > 0 for side in bin_sizes):
-            raise UserError(f"bin_sizes must be positive whole numbers, such as [1, 2, 3, 6], not {bin_sizes}.")
+        bin_sizes = whole_sides("bin_sizes", bin_sizes)
         super().__init__(
             backbone,
             backbone_indices,

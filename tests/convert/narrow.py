@@ -28,12 +28,13 @@ def describe(scenes: Path, **changes) -> Path:
     return path
 
 
-def their_weights(config: Path) -> dict:
-    """Random weights of the network of ``config`` under SSSegmentation's names, with its counts of batches."""
+def their_weights(config: Path, peer: str = "ssseg") -> dict:
+    """Random weights of the network of ``config`` under a peer's names, with its counts of batches."""
     random = np.random.default_rng(5)
     state = {}
-    for name, shape in target_of_config(load_config(config)).shapes.items():
-        theirs = peer_name(name, "ssseg", "pspnet")
+    target = target_of_config(load_config(config))
+    for name, shape in target.shapes.items():
+        theirs = peer_name(name, peer, target.model)
         array = random.standard_normal(shape).astype("float32")
         state[theirs] = np.abs(array) if theirs.endswith("running_var") else array
         if theirs.endswith("running_var"):

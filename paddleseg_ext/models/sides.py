@@ -1,0 +1,27 @@
+"""Sides of maps, masks and groups as a YAML writes them: a number, or a list of numbers."""
+
+from collections.abc import Sequence
+from typing import Optional, Union
+
+from paddleseg_ext.errors import UserError
+
+
+def whole_sides(name: str, value: Union[int, Sequence[int]], count: Optional[int] = None) -> tuple:
+    """``value`` as a tuple of whole numbers above 0.
+
+    Args:
+        name: The argument, for the message.
+        count: How many there have to be, a single number standing for all; None: any number of at least one.
+
+    Raises:
+        UserError: They are something else.
+    """
+    alone = isinstance(value, int)
+    sides = (value,) * (count or 1) if alone else tuple(value) if isinstance(value, (list, tuple)) else ()
+    right = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
+    if not sides or not right or count not in (None, len(sides)):
+        kind = {None: "one or more positive whole numbers", 1: "a positive whole number"}.get(
+            count, f"one or {count} positive whole numbers"
+        )
+        raise UserError(f"{name} must be {kind}, not {value}.")
+    return sides
