@@ -122,20 +122,23 @@ check_sections() {
         allowed=${TIPC_NEXT[$name]-$name}
         read -ra words <<<"${TIPC_SECTIONS[$name]}"
         for index in "${!words[@]}"; do
-            if [ "$((number + 1))" -ge "${#lines[@]}" ]; then
-                case $((index + 1 - ${#words[@]}))${words[index]} in
-                    *'?' | '0##') break ;; # A section whose last line is ## is whole without it, where the file ends.
-                esac
-                fail "$tipc_file ends in the section $name, before its line $((number + 1)); it is cut off."
-            fi
-            if [ "${words[index]}" = '?' ] && heading "${lines[number + 1]}" >/dev/null; then
+            if [ "${words[index]}" = '?' ] && section_ends_after "$number"; then
+                [ "$name" != infer_params ] || [ "$(func_parser_key "${lines[48]}")" = --image_path ] || broken 48 \
+                    "expected --image_path:VALUE, got '${lines[48]}'; a line is missing above or below"
                 break
+            elif [ "$((number + 1))" -ge "${#lines[@]}" ]; then
+                # The ## that ends a section says nothing at the end of a file.
+                [ "${words[index]}" != '##' ] || [ "$((index + 1))" -lt "${#words[@]}" ] || break
+                fail "$tipc_file ends in the section $name, before its line $((number + 1)); it is cut off."
             fi
             number=$((number + 1))
             check_line "$number" "${words[index]}"
         done
     done
 }
+
+# section_ends_after N: line N is the last of the file, or a heading follows it.
+section_ends_after() { [ "$(($1 + 1))" -ge "${#lines[@]}" ] || heading "${lines[$1 + 1]}" >/dev/null; }
 
 # check_line N WORD: line N is what WORD of a section asks for.
 check_line() {

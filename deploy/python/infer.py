@@ -240,8 +240,8 @@ def main(arguments: Sequence[str]) -> None:
     if args.precision != "fp32":
         logger.info(f"--precision {args.precision} is for TensorRT and changes nothing here.")
     if args.with_argmax:
-        made = "puts out labels already" if deploy.output_op == "argmax" else "puts out scores, of which labels are made"
-        logger.info(f"--with_argmax changes nothing: the model {made}.")
+        what = "the model puts out labels" if deploy.output_op == "argmax" else "labels are made of scores in any case"
+        logger.info(f"--with_argmax changes nothing: {what}.")
     predictor = open_predictor(
         deploy,
         args.enable_mkldnn,

@@ -244,10 +244,10 @@ def _anchor_holders(text: str) -> set:
 
 
 def _known_keys(path: Path, dic: dict, places: dict, anchor_holders: set) -> dict:
-    """The keys of one file that somebody reads; of the others, as PaddleSeg ignores them all, a misspelt one is an error.
+    """The keys of one file that somebody reads. PaddleSeg ignores all others; here a misspelt one is an error.
 
-    Not an error is what can only be meant for the file itself, a key that begins with ``_`` or ``x-`` or holds an
-    anchor. Anything else that resembles no known key is left out with a warning.
+    A key that begins with ``_`` or ``x-``, or that holds an anchor, is meant for the file itself. Any other that
+    resembles no known key is left out with a warning.
 
     Raises:
         UserError: A key resembles one that is read.

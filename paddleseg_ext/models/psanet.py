@@ -154,7 +154,8 @@ class PointWiseSpatialAttention(nn.Layer):
         channels: Width of the reduced feature and of the attention.
         row: The layout.
         layout: Its name, for messages.
-        psa_type, compact, shrink_factor, mask_size, normalization_factor, psa_softmax: See :class:`PSANet`.
+        mask_size: (height, width).
+        psa_type, compact, shrink_factor, normalization_factor, psa_softmax: See :class:`PSANet`.
         align_corners: Of the resize back when the map was not shrunk.
     """
 
@@ -185,7 +186,8 @@ class PointWiseSpatialAttention(nn.Layer):
         self.compact = compact
         self.shrink_factor = shrink_factor
         self.mask_size = mask_size
-        self.normalization_factor = mask_size[0] * mask_size[1] if normalization_factor is None else normalization_factor
+        cells = mask_size[0] * mask_size[1]
+        self.normalization_factor = cells if normalization_factor is None else normalization_factor
         self.psa_softmax = psa_softmax
         self.align_corners = align_corners
 
