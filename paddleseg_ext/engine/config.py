@@ -188,6 +188,13 @@ def _require_yaml(path: str, named_by: str) -> None:
         raise UserError(f"{named_by}: {path} is not a .yml or .yaml file; give the YAML file of the model.")
 
 
+class _Loader(yaml.SafeLoader):
+    """Also reads the tuples that PaddleSeg's Config, written by ``yaml.dump``, has."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", lambda loader, node: tuple(loader.construct_sequence(node)))
+
+
 def _read(path: Path, chain: tuple) -> tuple:
     """The merged mapping of a file and its bases, and for every key path (file, line)."""
     if path.resolve() in chain:
@@ -195,7 +202,7 @@ def _read(path: Path, chain: tuple) -> tuple:
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        dic = yaml.safe_load(text)
+        dic = yaml.load(text, Loader=_Loader)
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
     except yaml.MarkedYAMLError as error:

@@ -120,6 +120,18 @@ def test_an_option_that_nobody_reads_is_an_error(load):
             load("mean: &mean [0.5]", opts=[option])
 
 
+def test_a_file_that_paddleseg_wrote(scenes):
+    content = small_config(scenes)
+    content["train_dataset"]["transforms"][0]["crop_size"] = (32, 16)
+    path = scenes / "config.yml"
+    path.write_text(yaml.dump(content))
+    assert "!!python/tuple" in path.read_text()
+    assert load_config(path).dic["train_dataset"]["transforms"][0]["crop_size"] == (32, 16)
+    path.write_text(path.read_text() + "\n_x: !!python/object/apply:os.getcwd []\n")
+    with pytest.raises(UserError, match="is not valid YAML: could not determine a constructor"):
+        load_config(path)
+
+
 def test_not_inherited(load):
     (load.path.parent / "base.yml").write_text("iters: 77\nto_static_training: true\n")
     config = load("_base_: base.yml\n_inherited_: False")
