@@ -232,6 +232,7 @@ def add_picture_flags(parser: Parser, save_dir: str, video: bool = False) -> Non
     parser.add_argument(
         "--device_id", type=natural_int, default=0, metavar="N", help="which card, where there are several."
     )
+    parser.give_way("--device_id")
     parser.add_argument(
         "--custom_color",
         nargs="+",

@@ -427,7 +427,8 @@ def _check_numbers(config: ValidatedConfig) -> None:
 def _check_components(config: ValidatedConfig) -> None:
     dic = config.dic
     _check_component(config, dic["model"], ("model",), manager.MODELS)
-    for key in ("train_dataset", "val_dataset", "test_dataset"):
+    # val_dataset first, as it may stand in for the other.
+    for key in ("val_dataset", "train_dataset", "test_dataset"):
         if dic.get(key):
             _check_component(config, dic[key], (key,), manager.DATASETS)
     for key in ("loss", "distill_loss"):

@@ -93,7 +93,7 @@ def test_a_switch_of_paddleseg_that_is_off_asks_for_nothing():
 COMMANDS = {
     "train.py": ("--con a --log_iter 3 --do --use_v --use_e --to_s --learn 0.1 --keep 1 --dev cpu", {"log_iters": 3}),
     "val.py": ("--con a --model b --aug --scale 1 2 --flip_h --auc --prec fp16 --data NHWC", {"scales": [1, 2]}),
-    "predict.py": ("--con a --model b --image c --aug_p --custom 1 2 3 --is --crop 4 4 --str 2 2", {"stride": [2, 2]}),
+    "predict.py": ("--con a --model b --image c --cus 1 2 3 --is --crop 4 4 --dev cpu --str 2 2", {"stride": [2, 2]}),
     "export.py": ("--con a --model b --input 1 3 8 8 --for --out none", {"for_fd": True, "output_op": "none"}),
     "deploy/python/infer.py": ("--con a --image b --dev cpu --save c --with --cpu 2", {"cpu_threads": 2}),
     "deploy/onnx/infer.py": ("--mod a --image b --save c --cpu 2 --bench", {"cpu_threads": 2}),

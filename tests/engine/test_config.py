@@ -171,6 +171,17 @@ def test_what_only_training_needs_is_not_looked_at(scenes):
     assert load_config(path, training=False).val_dataset_cfg == content["val_dataset"]
 
 
+def test_a_fault_of_the_data_set_that_stands_in_is_reported_where_it_is(scenes):
+    content = small_config(scenes)
+    del content["train_dataset"]
+    content["val_dataset"]["moed"] = "val"
+    path = scenes / "config.yml"
+    path.write_text(yaml.safe_dump(content))
+    line = 1 + path.read_text().splitlines().index("  moed: val")
+    with pytest.raises(UserError, match=f"config.yml line {line}: Dataset has no argument 'moed'; did you mean mode"):
+        load_config(path, training=False)
+
+
 @pytest.mark.parametrize(
     ("missing", "sentence"),
     (

@@ -108,7 +108,7 @@ def test_nothing_run_is_no_success(chain):
 
 def test_a_file_for_cards_that_names_no_device_runs_on_the_cpu_where_there_is_none(chain):
     """As PSANet_paddle's, whose line 5 is null."""
-    lines = {4: "gpu_list:0|0,1", 5: "Global.use_gpu:null|null", 6: "--precision:null"}
+    lines = {4: "gpu_list:0|0,1", 5: "Global.use_gpu:null|null", 6: "--precision:null", 15: "trainer:norm"}
     done = chain.run(SCRIPT, chain.write(lines), MODE)
     assert done.returncode == 0, done.stderr
     assert "There is no GPU here, so gpu_list:0|0,1 is run on the CPU, as -1|-1,-1." in done.stdout
@@ -118,7 +118,7 @@ def test_a_file_for_cards_that_names_no_device_runs_on_the_cpu_where_there_is_no
     assert len([call for call in chain.calls() if "infer.py" in call]) == 16
     # Where there are cards they are used; where the file has entries for the CPU they are enough.
     assert chain.run(SCRIPT, chain.write({**lines, 4: "gpu_list:-1|0"}), MODE).returncode == 0
-    assert "norm_train_gpus_0_autocast_null: it needs 1 GPU" in chain.log()
+    assert "norm_gpus_0_autocast_null: it needs 1 GPU" in chain.log()
     chain.pretend_cards(2)
     assert "There is no GPU" not in chain.run(SCRIPT, chain.write(lines), MODE).stdout
     assert any("--gpus=0,1" in call for call in chain.calls())
