@@ -64,7 +64,12 @@ def parse(arguments: Sequence[str]):
         "or native, of Paddle's own operators, as ONNX is in any case (default: $PADDLESEG_EXT_OPS, or auto: compiled "
         "where it can be had).",
     )
-    parser.refuse("--for_fd", why="it prepares models for FastDeploy, which has dropped segmentation")
+    parser.add_argument(
+        "--for_fd",
+        action="store_true",
+        help="changes nothing: PaddleSeg names the files inference.* with it, for FastDeploy and PaddleX.",
+    )
+    parser.give_way("--format", "--opset", "--ops")
     return parser.parse_args(arguments)
 
 

@@ -79,8 +79,7 @@ def parse(arguments: Sequence[str]):
         help="profile some steps, then stop: 'batch_range=[10,20];state=CPU;profile_path=profile'.",
     )
     parser.refuse("--use_multilabel", why="the losses and metrics of paddleseg 2.8.0 know one label per pixel")
-    parser.refuse("--input_shape", "--output_op", why="they shape an exported model; export.py has them")
-    parser.refuse("--for_fd", why="it prepares models for FastDeploy, which has dropped segmentation")
+    parser.refuse("--input_shape", "--output_op", "--for_fd", why="they are about exporting; export.py has them")
     return parser.parse_args(arguments)
 
 

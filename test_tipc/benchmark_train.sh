@@ -12,6 +12,8 @@ MODE=$2
 require_mode "$MODE" benchmark_train
 open_tipc "$1" train
 start=$(first_line_of train_benchmark_params)
+! has_section disable_train_benchmark || [ -n "$start" ] \
+    || fail "$tipc_file says ===disable_train_benchmark===, so its speed is not measured; call it train_benchmark_params."
 [ -n "$start" ] || fail "$tipc_file has no section ===train_benchmark_params===; add it at the end."
 IFS='|' read -ra batch_sizes <<<"$(func_parser_value "${lines[start]}")"
 IFS='|' read -ra precisions <<<"$(func_parser_value "${lines[start + 1]}")"
@@ -42,6 +44,8 @@ arguments=
 IFS=';' read -ra settings <<<"$extra"
 for setting in ${settings[@]+"${settings[@]}"}; do
     [[ $setting =~ ^[a-z_]+:[0-9]+$ ]] || broken $((start + 5)) "'$setting' is no NAME:NUMBER"
+    # Of the log lines, not of the training; always two are left out here.
+    [ "${setting%%:*}" != skip_iters ] || continue
     arguments+=" --${setting%%:*}=${setting#*:}"
 done
 

@@ -27,6 +27,8 @@ ADDRESS = "https://paddleseg.bj.bcebos.com/tipc/data/cityscapes_20imgs.tar"
 FILES = r"(?:^|/)((?:leftImg8bit|gtFine)/(?:train|val)/[^/]+/[^/]+_(?:leftImg8bit|labelTrainIds)\.png)$"
 # How many pictures a `lite` half of a mode takes; a `whole` half takes all there are.
 LITE = {"train": 16, "val": 4}
+# The list that the TIPC files of PaddleSeg and PSANet_paddle name, and how many pictures of val it has.
+SHORT_LIST, SHORT = "cityscapes_val_5.list", 5
 STAND_IN = {"train": 24, "val": 6, "size": (128, 256)}
 EXAMPLES = """
 python test_tipc/cityscapes_lite.py --mode lite_train_lite_infer
@@ -65,7 +67,7 @@ def find_pictures(data: Path, folder: Optional[Path], address: str) -> tuple:
 
 
 def lay_out(source: Path, target: Path, mode: str) -> dict:
-    """Make ``target`` a Cityscapes of links into ``source``, with ``val.list`` for inference; returns the counts.
+    """Make ``target`` a Cityscapes of links into ``source``, with lists of pictures to infer on; returns the counts.
 
     Raises:
         UserError: ``source`` is no Cityscapes, or ``target`` is not ours to replace.
@@ -89,7 +91,8 @@ def lay_out(source: Path, target: Path, mode: str) -> dict:
                 reason = reason.replace(str(temporary), str(source))
                 raise UserError(f"{source} is no Cityscapes that can be used: {reason}; {LAYOUT.how_to_lay_out()}.")
         listed = [pair.image.relative_to(temporary) for pair in LAYOUT.pairs(temporary, "val")]
-        (temporary / "val.list").write_text("".join(f"{path}\n" for path in listed), encoding="utf-8")
+        for name, count in (("val.list", None), (SHORT_LIST, SHORT)):
+            (temporary / name).write_text("".join(f"{path}\n" for path in listed[:count]), encoding="utf-8")
     return counts
 
 

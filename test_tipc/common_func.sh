@@ -47,20 +47,22 @@ func_parser_params() {
     esac
 }
 
-# What the lines after a heading have to be: a key, `*` for any key, `##`, or `-` for what is not read.
+# What the lines after a heading have to be: a key, `*` for any key, `?` for one that may be missing, as may all after
+# it, `##`, or `-` for what is not read.
 TIPC_TRAINING="model_name python gpu_list * * * * * * train_model_name train_infer_img_dir * ## trainer * * * * * *"
 declare -A TIPC_SECTIONS=(
     [train_params]="$TIPC_TRAINING ##"
     [eval_params]="eval * ##"
     [export_params]="* * * * * * * *"
-    [infer_params]="infer_model infer_export infer_quant inference * * * * * * * * * * * *"
+    [infer_params]="infer_model infer_export infer_quant inference * * * * * * * * ? ? ? ?"
     [infer_benchmark_params]="random_infer_input"
     [to_static_train_benchmark_params]="to_static_train"
-    [train_benchmark_params]="batch_size fp_items epoch * flags *"
+    [train_benchmark_params]="batch_size fp_items epoch * flags ?"
+    [disable_train_benchmark]="batch_size fp_items epoch * flags ?"
     [paddle2onnx_params]="model_name python 2onnx * * * * * * inference * *"
     [base_train]="$TIPC_TRAINING -"
 )
-TIPC_BENCHMARKS="infer_benchmark_params to_static_train_benchmark_params train_benchmark_params"
+TIPC_BENCHMARKS="infer_benchmark_params to_static_train_benchmark_params train_benchmark_params disable_train_benchmark"
 # Which sections may follow one; what is not here is followed by its like.
 declare -A TIPC_NEXT=(
     [train_params]="eval_params"
@@ -70,13 +72,14 @@ declare -A TIPC_NEXT=(
     [infer_benchmark_params]="$TIPC_BENCHMARKS"
     [to_static_train_benchmark_params]="$TIPC_BENCHMARKS"
     [train_benchmark_params]="$TIPC_BENCHMARKS"
+    [disable_train_benchmark]="$TIPC_BENCHMARKS"
 )
 
 # broken LINE SENTENCE: the file is wrong there.
 broken() { fail "$tipc_file line $1: $2."; }
 
 # open_tipc FILE KIND: goes to the root of the repository, checks the whole file and leaves its lines in `lines`,
-# counted from 1. KIND: train (all sections, without the benchmarks', or the first alone), paddle2onnx, dy2static. Ends
+# counted from 1. KIND: train (the sections in their order; the file may end after any), paddle2onnx, dy2static. Ends
 # with a sentence that names the line if one is not what it has to be.
 open_tipc() {
     local line
@@ -106,7 +109,7 @@ open_tipc() {
 
 # check_sections FIRST: `lines` is made of sections, FIRST first, each whole.
 check_sections() {
-    local allowed=$1 name= after number word words
+    local allowed=$1 name= after number index words
     [ "${#lines[@]}" -gt 1 ] || fail "$tipc_file is empty; its first line is the heading ===$1===."
     for ((number = 1; number < ${#lines[@]}; number++)); do
         after=${name:+ and $name is complete before it}
@@ -118,20 +121,24 @@ check_sections() {
         esac
         allowed=${TIPC_NEXT[$name]-$name}
         read -ra words <<<"${TIPC_SECTIONS[$name]}"
-        if [ "$name" = train_benchmark_params ] && [[ ${lines[number + 6]-} != *:* ]]; then
-            unset 'words[-1]' # log_iters and repeats may be left out.
-        fi
-        for word in "${words[@]}"; do
+        for index in "${!words[@]}"; do
+            if [ "${words[index]}" = '?' ] && section_ends_after "$number"; then
+                [ "$name" != infer_params ] || [ "$(func_parser_key "${lines[48]}")" = --image_path ] || broken 48 \
+                    "expected --image_path:VALUE, got '${lines[48]}'; a line is missing above or below"
+                break
+            elif [ "$((number + 1))" -ge "${#lines[@]}" ]; then
+                # The ## that ends a section says nothing at the end of a file.
+                [ "${words[index]}" != '##' ] || [ "$((index + 1))" -lt "${#words[@]}" ] || break
+                fail "$tipc_file ends in the section $name, before its line $((number + 1)); it is cut off."
+            fi
             number=$((number + 1))
-            [ "$number" -lt "${#lines[@]}" ] \
-                || fail "$tipc_file ends in the section $name, before its line $number; it is cut off."
-            check_line "$number" "$word"
+            check_line "$number" "${words[index]}"
         done
     done
-    case $name in
-        eval_params | export_params) fail "$tipc_file ends after the section $name; it is cut off." ;;
-    esac
 }
+
+# section_ends_after N: line N is the last of the file, or a heading follows it.
+section_ends_after() { [ "$(($1 + 1))" -ge "${#lines[@]}" ] || heading "${lines[$1 + 1]}" >/dev/null; }
 
 # check_line N WORD: line N is what WORD of a section asks for.
 check_line() {
@@ -141,9 +148,9 @@ check_line() {
         -) ;;
         '##') [ "$line" = "##" ] || broken "$1" "expected ##, got '$line'; $shifted" ;;
         *)
-            [ "$2" != "*" ] || wanted=KEY:VALUE
+            case $2 in '*' | '?') wanted=KEY:VALUE ;; esac
             [[ $line == *:* ]] || broken "$1" "expected $wanted, got '$line'; null:null leaves a line out"
-            [ "$2" = "*" ] || [ "$(func_parser_key "$line")" = "$2" ] \
+            [ "$wanted" = KEY:VALUE ] || [ "$(func_parser_key "$line")" = "$2" ] \
                 || broken "$1" "expected $wanted, got '$line'; $shifted"
             ;;
     esac
@@ -167,6 +174,9 @@ first_line_of() {
         fi
     done
 }
+
+# has_section NAME: whether the file has the section.
+has_section() { [ -n "$(first_line_of "$1")" ]; }
 
 # require_mode MODE MODES: ends with a sentence unless MODE is one of them.
 require_mode() {

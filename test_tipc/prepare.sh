@@ -47,7 +47,7 @@ prepare_weights() {
 
 case $MODE in
     whole_infer)
-        [ "${#lines[@]}" -gt 52 ] || fail "$tipc_file is the training section alone; whole_infer needs the others."
+        has_section infer_params || fail "$tipc_file has no section ===infer_params===, which whole_infer needs."
         IFS='|' read -ra models <<<"$(func_parser_value "${lines[37]}")"
         IFS='|' read -ra exports <<<"$(func_parser_value "${lines[38]}")"
         for index in "${!models[@]}"; do

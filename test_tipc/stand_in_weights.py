@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="the .pdparams file to write.")
     flags = parser.parse_args(arguments)
     paddle.set_device("cpu")
-    model = Builder(load_config(flags.config, opts=flags.opts), pretrained=False).build("model")
+    model = Builder(load_config(flags.config, opts=flags.opts, training=False), pretrained=False).build("model")
     weights = {name: paddle.to_tensor(stand_in(name, value.shape)) for name, value in model.state_dict().items()}
     save_weights(weights, flags.output)
     print(f"Stand-in weights, which segment nothing, are in {flags.output}.")

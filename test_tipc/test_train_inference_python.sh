@@ -17,13 +17,10 @@ IFS='|' read -ra devices <<<"$(func_parser_value "${lines[5]}")"
 precision_key=$(func_parser_key "${lines[6]}")
 precisions=$(func_parser_value "${lines[6]}")
 trainers=$(func_parser_value "${lines[15]}")
-if [ "${#lines[@]}" -gt 27 ]; then
-    eval_py=$(func_parser_value "${lines[24]}")
-    inference_py=$(func_parser_value "${lines[40]}")
-else
-    # The training section alone.
-    eval_py=null inference_py=null
-fi
+# What the file does not have is not run.
+eval_py=null inference_py=null
+if has_section eval_params; then eval_py=$(func_parser_value "${lines[24]}"); fi
+if has_section infer_params; then inference_py=$(func_parser_value "${lines[40]}"); fi
 
 # run_inference MODEL_DIR OUTPUT_DIR IMAGES QUANTIZED: every combination of lines 41 to 46.
 run_inference() {
@@ -87,6 +84,7 @@ wanted_precision() {
 
 # infer_step TRT THREADS ONEDNN: one run, with the variables of run_inference.
 infer_step() {
+    local number key
     split_words "$inference_py"
     cmd=("$python" "${words[@]}")
     func_set_params "$(func_parser_key "${lines[41]}")" "$device"
@@ -97,10 +95,16 @@ infer_step() {
     func_set_params "$(func_parser_key "${lines[46]}")" "$precision"
     func_set_params "$(func_parser_key "${lines[47]}")" "$model_dir/deploy.yaml"
     func_set_params "$(func_parser_key "${lines[48]}")" "$images"
-    func_set_params "$(func_parser_key "${lines[49]}")" "$(func_parser_value "${lines[49]}")"
-    func_set_params "$(func_parser_key "${lines[50]}")" "$(func_parser_value "${lines[50]}")"
-    func_set_params "$(func_parser_key "${lines[51]}")" "$output/python_infer_${name}_results"
-    func_set_params "$(func_parser_key "${lines[52]}")" "$(func_parser_value "${lines[52]}")"
+    # Any of the last four lines may be missing, so --save_dir is known by its name.
+    for ((number = 49; number <= 52; number++)); do
+        [[ ${lines[number]-} == *:* ]] || break
+        key=$(func_parser_key "${lines[number]}")
+        if [ "$key" = --save_dir ]; then
+            func_set_params "$key" "$output/python_infer_${name}_results"
+        else
+            func_set_params "$key" "$(func_parser_value "${lines[number]}")"
+        fi
+    done
     run_step "$output/python_infer_$name.log" || true
 }
 
@@ -146,14 +150,14 @@ pick_trainer() {
         # `trainer:norm` and `trainer:norm_train` are both written for line 16.
         if [ "$key" = "$1" ] || [ "$key" = "$1_train" ]; then
             run_train=$(func_parser_value "${lines[16 + index]}")
-            [ "${#lines[@]}" -le 27 ] || run_export=$(func_parser_value "${lines[30 + index]}")
+            ! has_section export_params || run_export=$(func_parser_value "${lines[30 + index]}")
         fi
     done
     start=$(first_line_of to_static_train_benchmark_params)
     if [ "$1" = to_static_train ] && [ -n "$start" ]; then
         # The normal trainer with what the line adds.
         run_train="$(func_parser_value "${lines[16]}") $(func_parser_value "${lines[start]}")"
-        [ "${#lines[@]}" -le 27 ] || run_export=$(func_parser_value "${lines[30]}")
+        ! has_section export_params || run_export=$(func_parser_value "${lines[30]}")
     fi
     [ "$run_train" != null ]
 }
@@ -234,6 +238,16 @@ train_chain() {
     unset CUDA_VISIBLE_DEVICES
 }
 
+# run_without_cards: a file for cards alone that leaves the device to the programs, as PSANet_paddle's, trains on the
+# CPU where there is no card. Changes `groups`.
+run_without_cards() {
+    [[ $gpu_list != *-1* && ${devices[*]:-null} =~ ^null( null)*$ ]] || return 0
+    count_cards
+    [ "$cards_here" -eq 0 ] || return 0
+    IFS='|' read -ra groups <<<"$(sed -E 's/[0-9]+/-1/g' <<<"$gpu_list")"
+    echo "There is no GPU here, so gpu_list:$gpu_list is run on the CPU, as $(IFS='|'; printf '%s' "${groups[*]}")."
+}
+
 train_all() {
     local groups cards index=0 precision trainer precision_list trainer_list
     IFS='|' read -ra groups <<<"$gpu_list"
@@ -246,6 +260,7 @@ train_all() {
     for trainer in "${trainer_list[@]:-}"; do
         plain_name "$trainer" || broken 15 "'$trainer' is no name of a trainer"
     done
+    run_without_cards
     [ "${#devices[@]}" -le 1 ] || [ "${#devices[@]}" -eq "${#groups[@]}" ] \
         || broken 5 "${#devices[@]} devices for the ${#groups[@]} entries of gpu_list; give one for all, or one each"
     # Before the first step, not after it.
@@ -264,7 +279,7 @@ train_all() {
 }
 
 if [ "$MODE" = whole_infer ]; then
-    [ "${#lines[@]}" -gt 52 ] || fail "$tipc_file is the training section alone; whole_infer needs the others."
+    has_section infer_params || fail "$tipc_file has no section ===infer_params===, which whole_infer needs."
     [ -z "${3:-}" ] || export CUDA_VISIBLE_DEVICES=$3
     whole_infer
 else

@@ -184,13 +184,45 @@ def cityscapes_command(root: Path, save_dir: Path) -> list:
     ]
 
 
-def test_published_configuration_on_cityscapes_layout(cityscapes, tmp_path, capsys):
-    # The crop alone is smaller than published: 1024x512 takes minutes on a CPU.
-    options = ["train_dataset.transforms.1.crop_size=[64,64]", "model.backbone.pretrained=null"]
-    assert call(train.main, *cityscapes_command(cityscapes, tmp_path / "out"), *options) == 0
+# What PSANet_paddle's README prints; what follows is the place of the data, and smaller numbers.
+PUBLISHED = {
+    "train": f"--config {CITYSCAPES} --do_eval --use_vdl --log_iter 100 --save_interval 4000 --save_dir output",
+    "launch": f"--config {CITYSCAPES} --do_eval --use_vdl --log_iter 100 --save_interval 1000 --save_dir output",
+    "val": f"--config {CITYSCAPES} --model_path",
+}
+
+
+def smaller(root: Path, save_dir: Path, iters: int) -> list:
+    """Published crops of 1024x512 take minutes on a CPU."""
+    words = ["--save_dir", str(save_dir), "--iters", str(iters), "--batch_size", "1", "--log_iters", "1", "--opts"]
+    words += ["model.backbone.pretrained=null", "train_dataset.transforms.1.crop_size=[64,64]"]
+    return [*words, f"train_dataset.dataset_root={root}", f"val_dataset.dataset_root={root}"]
+
+
+def test_published_commands_on_cityscapes_layout(cityscapes, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    out = tmp_path / "out"
+    assert call(train.main, *PUBLISHED["train"].split(), *smaller(cityscapes, out, 2)) == 0
     text = capsys.readouterr().out
     assert "iter: 2/2" in text
     assert re.search(r"^traffic light +[\da]", text, re.MULTILINE)
+    assert list(out.glob("vdlrecords*"))
+    roots = ["--opts", f"train_dataset.dataset_root={cityscapes}", f"val_dataset.dataset_root={cityscapes}"]
+    assert call(val.main, *PUBLISHED["val"].split(), out / "best_model/model.pdparams", *roots) == 0
+    assert figures(capsys.readouterr().out) == figures(text)
+
+
+def test_published_launch_on_cityscapes_layout(cityscapes, tmp_path):
+    """With gloo, as there is no card."""
+    launch = ["-m", "paddle.distributed.launch", "--nproc_per_node", "2", "--backend", "gloo"]
+    command = [sys.executable, *launch, "--log_dir", str(tmp_path / "logs"), "train.py", *PUBLISHED["launch"].split()]
+    thin = "model.backbone={'type':'ResNet18_vd','output_stride':8}"
+    command += ["--device", "cpu", *smaller(cityscapes, tmp_path / "out", 1), thin, "model.feats_channels=32"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300)
+    text = "".join(path.read_text(errors="replace") for path in sorted((tmp_path / "logs").glob("workerlog.*")))
+    assert done.returncode == 0, text + done.stderr
+    assert "iter: 1/1" in text
+    assert len(json.loads((tmp_path / "out/iter_1/trainer.json").read_text())["random_states"]) == 2
     assert (tmp_path / "out/best_model/model.pdparams").is_file()
 
 

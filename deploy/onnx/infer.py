@@ -478,7 +478,6 @@ def parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
         description="Segment images with a model that export.py wrote as ONNX.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--model", required=True, metavar="FILE.onnx", help="the model.onnx that export.py --format onnx wrote."

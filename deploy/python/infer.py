@@ -79,7 +79,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--save_log_path", metavar="FILE", help="with --benchmark, write the table there as well.")
     parser.add_argument("--model_name", default="model", metavar="NAME", help="its name in that table.")
     parser.add_argument("--print_detail", **switch, help="show the log lines of Paddle Inference.")
-    parser.add_argument("--precision", choices=("fp32",), default="fp32", help="of the computation.")
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "fp16", "int8"),
+        default="fp32",
+        help="of TensorRT, in PaddleSeg; here a model is run in the precision that it was exported with.",
+    )
+    parser.add_argument(
+        "--with_argmax",
+        action="store_true",
+        help="make labels of what the model puts out, where that is scores; that is done in any case.",
+    )
+    parser.give_way("--custom_color", "--save_log_path")
     parser.refuse(
         "--use_trt", "--min_subgraph_size", "--enable_auto_tune", "--auto_tuned_shape_file", why=_TENSORRT
     )
@@ -226,6 +237,11 @@ def main(arguments: Sequence[str]) -> None:
         cli.use_device("gpu")
     if args.save_log_path and not args.benchmark:
         raise UserError("--save_log_path is where the table of --benchmark goes; add --benchmark.")
+    if args.precision != "fp32":
+        logger.info(f"--precision {args.precision} is for TensorRT and changes nothing here.")
+    if args.with_argmax:
+        what = "the model puts out labels" if deploy.output_op == "argmax" else "labels are made of scores in any case"
+        logger.info(f"--with_argmax changes nothing: {what}.")
     predictor = open_predictor(
         deploy,
         args.enable_mkldnn,

@@ -17,6 +17,7 @@ from paddleseg_ext.engine.interrupt import Interrupted
 from paddleseg_ext.errors import UserError
 
 DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu")
+_TRACEBACK = "--traceback"
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -29,7 +30,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class _Refuse(argparse.Action):
-    """A flag that PaddleSeg has and this project, for a reason that ``--help`` gives, has not."""
+    """A flag that PaddleSeg has and this project, for a reason that ``--help`` gives, does not have."""
 
     def __init__(self, option_strings: list, dest: str, why: str, **unused) -> None:
         super().__init__(option_strings, argparse.SUPPRESS, nargs="*", default=argparse.SUPPRESS)
@@ -38,11 +39,16 @@ class _Refuse(argparse.Action):
         self.why = why
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
-        raise UserError(f"{option_string} is a flag of PaddleSeg that {parser.prog} has not: {self.why}.")
+        # Some of PaddleSeg's switches are written `--use_trt False`, which asks for nothing.
+        if [value.lower() for value in values] == ["false"]:
+            return
+        raise UserError(f"{option_string} is a flag of PaddleSeg that {parser.prog} does not have: {self.why}.")
 
 
 class Parser(argparse.ArgumentParser):
     """An argparse parser whose errors are ``UserError`` sentences that name the nearest flag.
+
+    Any beginning of a flag that no other flag shares stands for it, as in PaddleSeg's parsers.
 
     Args:
         description: What the command does, in a sentence or two.
@@ -54,22 +60,50 @@ class Parser(argparse.ArgumentParser):
             description=description,
             epilog="examples:\n" + "\n".join("  " + line.strip() for line in examples.strip().splitlines()),
             formatter_class=_Formatter,
+            # Not argparse's own way, which differs between versions of Python and knows neither give_way nor a hint.
             allow_abbrev=False,
         )
+        self._giving_way = {_TRACEBACK}
         self.add_argument(
-            "--traceback", action="store_true", help="when something goes wrong, show where in the code it happened."
+            _TRACEBACK, action="store_true", help="when something goes wrong, show where in the code it happened."
         )
 
-    def parse_args(self, args: Optional[Sequence[str]] = None, namespace: Any = None) -> argparse.Namespace:
-        """As argparse, but a misspelt flag is told before what seems missing because of it."""
-        args = sys.argv[1:] if args is None else args
-        for word in args:
-            flag = word.split("=")[0]
-            if flag.startswith("--") and flag not in self._option_string_actions:
-                near = difflib.get_close_matches(flag, list(self._option_string_actions), n=1)
-                hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
-                raise UserError(f"{self.prog} does not know {flag}; {hint}")
-        return super().parse_args(args, namespace)
+    def parse_known_args(self, args: Optional[Sequence[str]] = None, namespace: Any = None) -> tuple:
+        """As argparse; flags may be shortened, and a misspelt one is reported before what is missing because of it."""
+        return super().parse_known_args(self._written_out(args), namespace)
+
+    def parse_known_intermixed_args(self, args: Optional[Sequence[str]] = None, namespace: Any = None) -> tuple:
+        """As ``parse_known_args``; words may stand between the flags."""
+        return super().parse_known_intermixed_args(self._written_out(args), namespace)
+
+    def give_way(self, *flags: str) -> None:
+        """Note that PaddleSeg does not have ``flags``: a beginning that is one of its flags' stays that flag's."""
+        self._giving_way.update(flags)
+
+    def _written_out(self, args: Optional[Sequence[str]]) -> list:
+        """The words of a command line with each flag in full."""
+        words = list(sys.argv[1:] if args is None else args)
+        end = words.index("--") if "--" in words else len(words)
+        for index, word in enumerate(words[:end]):
+            if word.startswith("--"):
+                flag, *value = word.split("=", 1)
+                words[index] = "=".join([self._full(flag), *value])
+        return words
+
+    def _full(self, flag: str) -> str:
+        """The flag that ``flag`` is, or is the beginning of."""
+        known = list(self._option_string_actions)
+        if flag in known:
+            return flag
+        begun = [name for name in known if name.startswith(flag)]
+        found = [name for name in begun if name not in self._giving_way] or begun
+        if len(found) > 1:
+            raise UserError(f"{flag} may be {', '.join(begun[:-1])} or {begun[-1]}; write more of the one you mean.")
+        if not found:
+            near = difflib.get_close_matches(flag, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "--help lists the flags."
+            raise UserError(f"{self.prog} does not know {flag}; {hint}")
+        return found[0]
 
     def error(self, message: str) -> None:
         """Raise the ``UserError`` for what argparse found wrong."""
@@ -198,6 +232,7 @@ def add_picture_flags(parser: Parser, save_dir: str, video: bool = False) -> Non
     parser.add_argument(
         "--device_id", type=natural_int, default=0, metavar="N", help="which card, where there are several."
     )
+    parser.give_way("--device_id")
     parser.add_argument(
         "--custom_color",
         nargs="+",
@@ -288,7 +323,9 @@ def run(main: Callable[[Sequence[str]], None], arguments: Optional[Sequence[str]
         return 0
     except (Exception, KeyboardInterrupt) as error:
         code, sentence = _ending(error)
-        if "--traceback" in arguments:
+        # Asked of the words, as what went wrong may be one of them. Shortened to what is another flag's as well, it is
+        # an error by itself, which may come with a traceback.
+        if any(len(word) > 2 and _TRACEBACK.startswith(word) for word in arguments):
             traceback.print_exc()
         elif not isinstance(error, (UserError, KeyboardInterrupt)):
             sentence += "\nThis looks like a fault of the program; run again with --traceback and report what it shows."

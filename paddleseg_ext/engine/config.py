@@ -1,7 +1,7 @@
-"""PaddleSeg's YAML, read with every mistake told before any work starts.
+"""PaddleSeg's YAML, read with every mistake reported before any work starts.
 
 ``load_config`` returns a ``paddleseg.cvlibs.Config`` (a subclass of it), so everything that takes one goes on
-working. What PaddleSeg would find out deep inside a constructor, or never, is found here: a key that nobody reads, a
+working. What PaddleSeg would find out deep inside a constructor, or never, is found here: a misspelt key, a
 component that does not exist, an argument that its constructor does not have, ``5e-4`` which YAML reads as text.
 """
 
@@ -21,6 +21,8 @@ from paddleseg.cvlibs import Config, manager
 
 # Names, not contents: paddleseg.cvlibs re-exports the class Config over its module config.
 from paddleseg.cvlibs.config import merge_config_dicts
+from paddleseg.cvlibs.config_checker import ConfigChecker, DefaultPrimaryRule
+from paddleseg.utils import logger
 
 from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.engine.inference import check_setting, protocol_of
@@ -42,6 +44,11 @@ TOP_LEVEL_KEYS = (
     "to_static_training",
     "export",
 )
+# What only training reads; a trained model can be evaluated, exported and used without.
+TRAINING_KEYS = ("batch_size", "total_batch_size", "iters", "optimizer", "lr_scheduler", "loss", "distill_loss")
+# How alike a key that holds an anchor has to be to one of the above to be taken for it, misspelt; from 0 to 1. Others
+# have difflib's 0.6, where `dataset: &dataset` would be val_dataset.
+_ALIKE = 0.8
 # What PaddleSeg's Config fills in from the data set when the YAML leaves it out.
 FILLED_IN = {"num_classes", "in_channels", "ignore_index"}
 _NUMBER_AS_TEXT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
@@ -53,6 +60,7 @@ class ValidatedConfig(Config):
 
     Args:
         path: The YAML file.
+        training: Whether the file has to say how to train. If not, what is only for training is not looked at.
         learning_rate, batch_size, iters: Overrule the file when not None.
         opts: ``key=value`` strings; dots go into mappings, whole numbers into lists.
 
@@ -60,9 +68,10 @@ class ValidatedConfig(Config):
         written: The merged content of the file and its bases, without the command line's changes.
     """
 
-    def __init__(self, path: Union[str, Path], **changes: Any) -> None:
+    def __init__(self, path: Union[str, Path], training: bool = True, **changes: Any) -> None:
         path = str(path)
         self.path = path
+        self._training = training
         self._places = {}
         _require_yaml(path, "--config")
         try:
@@ -78,6 +87,13 @@ class ValidatedConfig(Config):
         dic, self._places = _read(Path(path), ())
         _check_keys(self, dic)
         return dic
+
+    def _build_default_checker(self) -> ConfigChecker:
+        """PaddleSeg's rules; without training, not the one that asks for everything that training needs."""
+        checker = super()._build_default_checker()
+        if not self._training:
+            checker.rule_list = [rule for rule in checker.rule_list if not isinstance(rule, DefaultPrimaryRule)]
+        return checker
 
     def update_config_dict(
         self,
@@ -101,6 +117,8 @@ class ValidatedConfig(Config):
             _apply_option(dic, item)
         _check_keys(self, dic)
         _move_decay(dic, self.written)
+        if not self._training:
+            dic = _without_training(self.path, dic)
         _check_text_numbers(self, dic, ())
         return dic
 
@@ -119,6 +137,7 @@ def load_config(
     iters: Optional[int] = None,
     batch_size: Optional[int] = None,
     opts: Optional[Sequence[str]] = None,
+    training: bool = True,
 ) -> Config:
     """Read and check a YAML file in PaddleSeg's format.
 
@@ -126,11 +145,15 @@ def load_config(
         path: The file; ``_base_`` names the files it builds upon, relative to itself.
         learning_rate, iters, batch_size: Overrule the file.
         opts: ``key=value`` strings, e.g. ``["model.backbone.pretrained=null"]``.
+        training: Whether the file has to say how to train. If not, ``TRAINING_KEYS`` and ``train_dataset`` may be left
+            out, and are not read.
 
     Raises:
-        UserError: Missing file, YAML syntax, unknown key, component or argument, wrong type of value.
+        UserError: Missing file, YAML syntax, misspelt key, unknown component or argument, wrong type of value.
     """
-    return ValidatedConfig(path, learning_rate=learning_rate, iters=iters, batch_size=batch_size, opts=opts)
+    return ValidatedConfig(
+        path, training=training, learning_rate=learning_rate, iters=iters, batch_size=batch_size, opts=opts
+    )
 
 
 def use_nhwc(config: Config) -> None:
@@ -142,7 +165,8 @@ def use_nhwc(config: Config) -> None:
     kind = config.dic["model"]["type"]
     if kind != "DeepLabV3P":
         raise UserError(f"--data_format NHWC: {kind} reads images as NCHW only; leave the flag out.")
-    for part in (config.dic["model"], config.dic["model"]["backbone"], *config.dic["loss"]["types"]):
+    losses = config.dic.get("loss", {}).get("types", ())
+    for part in (config.dic["model"], config.dic["model"]["backbone"], *losses):
         part["data_format"] = "NHWC"
 
 
@@ -165,6 +189,13 @@ def _require_yaml(path: str, named_by: str) -> None:
         raise UserError(f"{named_by}: {path} is not a .yml or .yaml file; give the YAML file of the model.")
 
 
+class _Loader(yaml.SafeLoader):
+    """Also reads the tuples that PaddleSeg's Config, written by ``yaml.dump``, has."""
+
+
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", lambda loader, node: tuple(loader.construct_sequence(node)))
+
+
 def _read(path: Path, chain: tuple) -> tuple:
     """The merged mapping of a file and its bases, and for every key path (file, line)."""
     if path.resolve() in chain:
@@ -172,7 +203,7 @@ def _read(path: Path, chain: tuple) -> tuple:
     try:
         text = path.read_text(encoding="utf-8")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        dic = yaml.safe_load(text)
+        dic = yaml.load(text, Loader=_Loader)
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
     except yaml.MarkedYAMLError as error:
@@ -185,6 +216,7 @@ def _read(path: Path, chain: tuple) -> tuple:
         raise UserError(f"{path} holds no keys; a configuration is a mapping such as `batch_size: 2`.")
     places = dict(_lines(node, path, ()))
     bases = dic.pop("_base_", [])
+    dic = _known_keys(path, dic, places, _anchor_holders(text))
     if not isinstance(bases, (str, list)):
         raise UserError(f"{path}: _base_ must be a file name or a list of them, not {bases!r}.")
     for base in [bases] if isinstance(bases, str) else bases:
@@ -194,7 +226,71 @@ def _read(path: Path, chain: tuple) -> tuple:
         _check_mergeable(path, dic, base_dic, places, ())
         dic = merge_config_dicts(dic, base_dic)
         places = {**base_places, **places}
+    dic.pop("_inherited_", None)
     return dic, places
+
+
+def _anchor_holders(text: str) -> set:
+    """The top-level keys of a YAML file whose values carry an anchor, ``mean: &mean [0.5]``, at any depth."""
+    holders, depth, key = set(), 0, None
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+            if depth == 1:
+                key = None
+        elif isinstance(event, yaml.NodeEvent):
+            if depth == 1 and key is None:
+                key = getattr(event, "value", "")
+                continue
+            if event.anchor and not isinstance(event, yaml.AliasEvent):
+                holders.add(key)
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif depth == 1:
+                key = None
+    return holders
+
+
+def _known_keys(path: Path, dic: dict, places: dict, anchor_holders: set) -> dict:
+    """The keys of one file that somebody reads. PaddleSeg ignores all others; here a misspelt one is an error.
+
+    A key that begins with ``_`` or ``x-``, or that holds an anchor, is meant for the file itself. Any other that
+    resembles no known key is left out with a warning.
+
+    Raises:
+        UserError: A key resembles one that is read.
+    """
+    known = {}
+    for key, value in dic.items():
+        name = str(key)
+        if key in TOP_LEVEL_KEYS or key == "_inherited_":
+            known[key] = value
+        elif not name.startswith(("_", "x-")):
+            where = "{} line {}".format(*places.get((name,), (path, 1)))
+            is_anchor = name in anchor_holders
+            near = difflib.get_close_matches(name.lower(), TOP_LEVEL_KEYS, n=1, cutoff=_ALIKE if is_anchor else 0.6)
+            if near:
+                way_out = f", or begin it with _ if it only holds the anchor: _{name}" if is_anchor else ""
+                raise UserError(f"{where}: unknown key {key!r}; did you mean {near[0]}?{way_out}")
+            if not is_anchor:
+                logger.warning(f"{where}: nobody reads the key {key!r}; it is left out, as PaddleSeg does.")
+    return known
+
+
+def _without_training(path: str, dic: dict) -> dict:
+    """What evaluation, prediction and export read of a configuration.
+
+    Raises:
+        UserError: It describes no model, or no data set.
+    """
+    if "model" not in dic:
+        raise UserError(f"{path} has no model; add one.")
+    if not dic.get("train_dataset") and not dic.get("val_dataset"):
+        raise UserError(f"{path} has no val_dataset, which says what the classes are; add one.")
+    dic = {key: value for key, value in dic.items() if key not in TRAINING_KEYS}
+    # PaddleSeg asks the training set, whatever its pictures go through, for the classes.
+    dic["train_dataset"] = {**(dic.get("train_dataset") or dic["val_dataset"]), "transforms": []}
+    return dic
 
 
 def _lines(node: Any, path: Path, key: tuple) -> Iterator:
@@ -317,9 +413,10 @@ def _check_text_numbers(config: ValidatedConfig, value: Any, key: tuple) -> None
 
 def _check_numbers(config: ValidatedConfig) -> None:
     for key in ("batch_size", "iters", "total_batch_size"):
-        value = config.dic.get(key)
-        if key == "total_batch_size" and key not in config.dic:
+        # PaddleSeg has asked for the first two where they are needed.
+        if key not in config.dic:
             continue
+        value = config.dic[key]
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UserError(f"{config.where(key)}: {key} must be a whole number from 1 up, not {value!r}.")
     rate = config.lr_scheduler_cfg.get("learning_rate")
@@ -331,20 +428,27 @@ def _check_numbers(config: ValidatedConfig) -> None:
 def _check_components(config: ValidatedConfig) -> None:
     dic = config.dic
     _check_component(config, dic["model"], ("model",), manager.MODELS)
-    for key in ("train_dataset", "val_dataset", "test_dataset"):
+    # val_dataset first, as it may stand in for the other.
+    for key in ("val_dataset", "train_dataset", "test_dataset"):
         if dic.get(key):
             _check_component(config, dic[key], (key,), manager.DATASETS)
     for key in ("loss", "distill_loss"):
         for index, item in enumerate(dic.get(key, {}).get("types", ())):
             _check_component(config, item, (key, "types", index), manager.LOSSES)
+    if "optimizer" in dic:
+        _check_optimizer(config)
+    if "lr_scheduler" in dic:
+        _check_scheduler(config)
+    _check_test_config(config)
+
+
+def _check_optimizer(config: ValidatedConfig) -> None:
     # PaddleSeg takes these two old spellings, and SGD with a momentum, for what they mean.
-    optimizer = dict(dic["optimizer"])
+    optimizer = dict(config.dic["optimizer"])
     optimizer["type"] = {"sgd": "SGD", "adam": "Adam"}.get(optimizer.get("type"), optimizer.get("type"))
     if optimizer["type"] == "SGD" and "momentum" in optimizer:
         optimizer["type"] = "Momentum"
     _check_component(config, optimizer, ("optimizer",), manager.OPTIMIZERS)
-    _check_scheduler(config)
-    _check_test_config(config)
 
 
 def _expected(key: tuple) -> Optional[manager.ComponentManager]:

@@ -38,7 +38,7 @@ def run_evaluation(
         What ``evaluate`` returns.
     """
     settings.pop("traceback", None)
-    cfg = load_config(config, opts=opts)
+    cfg = load_config(config, opts=opts, training=False)
     if not cfg.val_dataset_cfg:
         raise UserError(f"{config} has no val_dataset to evaluate on; add one.")
     if data_format == "NHWC":

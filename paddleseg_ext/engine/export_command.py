@@ -32,6 +32,7 @@ def run_export(
     opts: Optional[Sequence[str]] = None,
     file_format: str = "paddle",
     opset: Optional[int] = None,
+    for_fd: bool = False,
     traceback: bool = False,
 ) -> None:
     """Check the configuration and the weights, then export and compare. The arguments are the flags of ``export.py``.
@@ -46,14 +47,20 @@ def run_export(
         ops, form = "native", onnx_form(opset or OPSET)
     elif opset:
         raise UserError("--opset is for --format onnx; add that, or leave --opset out.")
+    if for_fd:
+        logger.info("--for_fd changes nothing: the exported files keep the names that deploy.yaml gives.")
     # Traced and compared on the CPU: no card is needed, and none with its own rounding has a say.
     paddle.set_device("cpu")
-    cfg = load_config(config, opts=opts)
+    cfg = load_config(config, opts=opts, training=False)
     protocol = protocol_of(cfg.test_config)
     builder = Builder(cfg, pretrained=False)
     names, colours = classes_of(builder)
     # PaddleSeg's `export` section may ask for other steps than the validation's.
-    steps = (cfg.dic.get("export") or {}).get("transforms") or cfg.val_dataset_cfg.get("transforms", [])
+    steps = (cfg.dic.get("export") or {}).get("transforms")
+    if not steps:
+        if not cfg.val_dataset_cfg:
+            raise UserError(f"{config} has no val_dataset, whose transforms an exported model takes along; add one.")
+        steps = cfg.val_dataset_cfg.get("transforms", [])
     channels = image_channels(builder)
     model = builder.build("model")
     load_weights(model, model_path)

@@ -41,7 +41,7 @@ def run_prediction(
     settings.pop("traceback", None)
     settings["aug_eval"] = settings.pop("aug_pred", False)
     images = find_images(image_path)
-    cfg = load_config(config, opts=opts)
+    cfg = load_config(config, opts=opts, training=False)
     protocol = protocol_of(overruled(cfg.test_config, settings))
     if not cfg.val_dataset_cfg:
         raise UserError(f"{config} has no val_dataset, whose transforms prepare the images; add one.")

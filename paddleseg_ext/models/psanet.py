@@ -33,8 +33,8 @@ class PSANet(Segmentor):
         compact: The attention has one logit for every position instead of every offset; ``mask_size`` must then
             be the size of the shrunk feature map.
         shrink_factor: By how much the map is shrunk for the attention.
-        mask_size: Side, or (height, width), of the window of offsets a position attends to. Full coverage of a
-            shrunk map of side s takes ``2 * s - 1``. Even sizes reach one further down and right than up and left.
+        mask_size: Side, or (height, width), of the window of offsets a position attends to; None: 59. Full coverage of
+            a shrunk map of side s takes ``2 * s - 1``. Even sizes reach one further down and right than up and left.
         normalization_factor: Divides the weighted sum; None: the number of cells of the mask.
         psa_softmax: Whether the attention goes through a softmax.
         use_psa: False removes the attention branch and leaves a dilated FCN, for comparison.
@@ -45,6 +45,7 @@ class PSANet(Segmentor):
         align_corners: Of the resize of the logits to the input's size, and of the resizes around the attention
             where the layout leaves them open.
         pretrained: Path or address of weights of the whole model, or None.
+        mask_h, mask_w: PSANet_paddle's and semseg's way to write ``mask_size``: both instead of it, or neither.
 
     Raises:
         UserError: an argument is not one of those above, or the layout has no compact mode.
@@ -61,7 +62,7 @@ class PSANet(Segmentor):
         psa_type: Union[str, int] = "bi-direction",
         compact: bool = False,
         shrink_factor: int = 2,
-        mask_size: Union[int, Sequence[int]] = 59,
+        mask_size: Union[int, Sequence[int], None] = None,
         normalization_factor: Optional[float] = 1.0,
         psa_softmax: bool = True,
         use_psa: bool = True,
@@ -71,6 +72,8 @@ class PSANet(Segmentor):
         enable_auxiliary_loss: bool = True,
         align_corners: bool = False,
         pretrained: Optional[str] = None,
+        mask_h: Optional[int] = None,
+        mask_w: Optional[int] = None,
     ):
         row = find_layout(PSANET, layout, "PSANet")
         super().__init__(
@@ -81,6 +84,7 @@ class PSANet(Segmentor):
             unbiased_variance=row.unbiased_variance,
         )
         aux_in, main_in = self.in_channels
+        sides = mask_sides(mask_size, mask_h, mask_w)
         self.psa = None
         if use_psa:
             self.psa = PointWiseSpatialAttention(
@@ -91,7 +95,7 @@ class PSANet(Segmentor):
                 psa_type=psa_type,
                 compact=compact,
                 shrink_factor=shrink_factor,
-                mask_size=mask_size,
+                mask_size=sides,
                 normalization_factor=normalization_factor,
                 psa_softmax=psa_softmax,
                 align_corners=self.align_corners,
@@ -119,6 +123,31 @@ class PSANet(Segmentor):
         return logits
 
 
+def mask_sides(
+    mask_size: Union[int, Sequence[int], None] = None, mask_h: Optional[int] = None, mask_w: Optional[int] = None
+) -> tuple:
+    """(height, width) of PSANet's mask, from the three arguments that may say it.
+
+    Raises:
+        UserError: They contradict each other, or are no positive whole numbers.
+    """
+    if mask_h is None and mask_w is None:
+        told = f"mask_size must be one or two positive whole numbers, not {mask_size}."
+        sides = 59 if mask_size is None else mask_size
+    elif mask_h is None or mask_w is None:
+        missing = "mask_h" if mask_h is None else "mask_w"
+        raise UserError(f"mask_h and mask_w go together, and {missing} is missing; add it, or write mask_size.")
+    elif mask_size is not None:
+        raise UserError("mask_h and mask_w say what mask_size says; write either those two or mask_size.")
+    else:
+        told = f"mask_h and mask_w must be positive whole numbers, not {mask_h} and {mask_w}."
+        sides = mask_h, mask_w
+    sides = tuple(sides) if isinstance(sides, (list, tuple)) else (sides, sides)
+    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
+        raise UserError(told)
+    return sides
+
+
 class PointWiseSpatialAttention(nn.Layer):
     """The PSA module: feature (N, C, h, w) to the feature joined with what it attends to, (N, 2C, h, w).
 
@@ -127,7 +156,8 @@ class PointWiseSpatialAttention(nn.Layer):
         channels: Width of the reduced feature and of the attention.
         row: The layout.
         layout: Its name, for messages.
-        psa_type, compact, shrink_factor, mask_size, normalization_factor, psa_softmax: See :class:`PSANet`.
+        mask_size: (height, width).
+        psa_type, compact, shrink_factor, normalization_factor, psa_softmax: See :class:`PSANet`.
         align_corners: Of the resize back when the map was not shrunk.
     """
 
@@ -140,7 +170,7 @@ class PointWiseSpatialAttention(nn.Layer):
         psa_type: Union[str, int],
         compact: bool,
         shrink_factor: int,
-        mask_size: Union[int, Sequence[int]],
+        mask_size: tuple,
         normalization_factor: Optional[float],
         psa_softmax: bool,
         align_corners: bool,
@@ -153,26 +183,24 @@ class PointWiseSpatialAttention(nn.Layer):
             raise UserError(f"PSANet's layout '{layout}' has no compact mode; use ssseg, mmseg or semseg.")
         if not isinstance(shrink_factor, int) or shrink_factor < 1:
             raise UserError(f"shrink_factor must be a whole number of at least 1, not {shrink_factor}.")
-        sides = (mask_size, mask_size) if isinstance(mask_size, int) else tuple(mask_size)
-        if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-            raise UserError(f"mask_size must be one or two positive whole numbers, not {mask_size}.")
         self.row = row
         self.psa_type = psa_type
         self.compact = compact
         self.shrink_factor = shrink_factor
-        self.mask_size = sides
-        self.normalization_factor = sides[0] * sides[1] if normalization_factor is None else normalization_factor
+        self.mask_size = mask_size
+        cells = mask_size[0] * mask_size[1]
+        self.normalization_factor = cells if normalization_factor is None else normalization_factor
         self.psa_softmax = psa_softmax
         self.align_corners = align_corners
 
         # The names are PSANet_paddle's, whose weights load unchanged.
         self.reduce_layer = _reduce(in_channels, channels)
-        self.attention = _attention(channels, sides)
+        self.attention = _attention(channels, mask_size)
         branches = 1
         if psa_type == "bi-direction":
             branches = 2
             self.reduce_p = _reduce(in_channels, channels)
-            self.attention_p = _attention(channels, sides)
+            self.attention_p = _attention(channels, mask_size)
         self.proj = layers.ConvBNReLU(
             channels * branches, in_channels, kernel_size=1, padding=row.proj_padding, bias_attr=False
         )

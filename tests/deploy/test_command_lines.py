@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ import yaml
 
 import export
 import predict
-from paddleseg_ext.engine import cli, predictor
+from paddleseg_ext.engine import cli, export_command, predictor
 from paddleseg_ext.engine.deploy_yaml import read_deploy
 from paddleseg_ext.errors import UserError
 from tests.deploy.conftest import ROOT, files_below, small_config
@@ -115,6 +116,44 @@ def test_a_fixed_input_is_filled_up_and_what_does_not_fit_is_named(project, infe
     image = ["--image_path", str(project / "photos/deep/er/c.bmp"), "--save_dir", str(tmp_path / "infer")]
     assert cli.run(infer.main, ["--config", str(tmp_path / "e"), *image]) == 1
     assert "3x65x49 (C, H, W) after the transforms and the model was exported for 3x64x96" in capfd.readouterr().err
+
+
+def test_a_yaml_that_says_nothing_of_training(project, exported, infer, tmp_path, capfd):
+    """PaddleX's way to call export.py, of a model and the pictures it is for; then PaddleSeg's flags of infer.py."""
+    content = small_config()
+    description = {"model": content["model"], "val_dataset": content["val_dataset"]}
+    (tmp_path / "config.yml").write_text(yaml.safe_dump(description))
+    weights = ["--config", str(tmp_path / "config.yml"), "--model_path", str(project / "model.pdparams")]
+    assert cli.run(export.main, ["--for_fd", *weights, "--save_dir", str(tmp_path / "e")]) == 0
+    assert "--for_fd changes nothing" in "".join(capfd.readouterr())
+    assert sorted(files_below(tmp_path / "e")) == sorted(files_below(exported))
+    pictures = ["--image_path", str(project / "photos"), "--save_dir"]
+    assert cli.run(predict.main, [*weights, *pictures, str(tmp_path / "predict"), "--device", "cpu"]) == 0
+    flags = ["--enable_mkldnn", "False", "--with_argmax", "--use_trt", "False", "--precision", "fp16"]
+    assert cli.run(infer.main, ["--config", str(tmp_path / "e"), *pictures, str(tmp_path / "infer"), *flags]) == 0
+    told = "".join(capfd.readouterr())
+    assert "--with_argmax changes nothing" in told and "--precision fp16 is for TensorRT" in told
+    assert files_below(tmp_path / "infer") == files_below(tmp_path / "predict")
+
+
+def test_an_export_knows_how_to_prepare_images(project, tmp_path, capfd, monkeypatch):
+    exported = []
+
+    def note(model, folder, steps, *unused, **settings):
+        exported.append(steps)
+        return Path(folder) / "deploy.yaml"
+
+    monkeypatch.setattr(export_command, "export", note)
+    content = small_config()
+    del content["val_dataset"]
+    (tmp_path / "config.yml").write_text(yaml.safe_dump(content))
+    words = ["--config", str(tmp_path / "config.yml"), "--model_path", str(project / "model.pdparams")]
+    assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e")]) == 1
+    assert not exported
+    assert "has no val_dataset, whose transforms an exported model takes along" in capfd.readouterr().err
+    (tmp_path / "config.yml").write_text(yaml.safe_dump({**content, "export": {"transforms": [{"type": "Normalize"}]}}))
+    export.main([*words, "--save_dir", str(tmp_path / "e")])
+    assert exported == [[{"type": "Normalize"}]]
 
 
 def test_onednn_that_differs_is_left_out(project, exported, monkeypatch, capfd):
@@ -249,7 +288,6 @@ def test_an_image_that_cannot_be_decoded_is_named(project, tmp_path, capfd):
     [
         (["--input_shape", "1", "3", "64"], "--input_shape"),
         (["--output_op", "labels"], "--output_op"),
-        (["--for_fd"], "FastDeploy"),
         (["--model_path", "{tmp}/other.pdparams"], "another model"),
         (["--save_dir", "{tmp}/other.pdparams"], "is a file"),
     ],

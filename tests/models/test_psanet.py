@@ -137,6 +137,11 @@ def test_one_exported_graph_serves_every_size(layout, tmp_path):
         np.testing.assert_allclose(actual.numpy(), expected, atol=1e-4)
 
 
+def test_mask_h_and_mask_w_are_mask_size():
+    assert small(mask_size=None, mask_h=7, mask_w=9).psa.mask_size == small(mask_size=(7, 9)).psa.mask_size == (7, 9)
+    assert small(mask_size=None).psa.mask_size == (59, 59)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -144,6 +149,10 @@ def test_one_exported_graph_serves_every_size(layout, tmp_path):
         ({"psa_type": "both"}, "psa_type 'both'"),
         ({"mask_size": (7, 0)}, "mask_size"),
         ({"mask_size": (7, 7, 7)}, "mask_size"),
+        ({"mask_h": 7, "mask_w": 9}, "mask_h and mask_w say what mask_size says"),
+        ({"mask_size": None, "mask_h": 7}, "mask_w is missing"),
+        ({"mask_size": None, "mask_w": 9, "use_psa": False}, "mask_h is missing"),
+        ({"mask_size": None, "mask_h": 7, "mask_w": 9.0}, "not 7 and 9.0"),
         ({"shrink_factor": 0}, "shrink_factor"),
         ({"layout": "psanet_paddle", "compact": True}, "no compact mode"),
         ({"backbone_indices": (3,)}, "backbone_indices"),

@@ -106,6 +106,24 @@ def test_nothing_run_is_no_success(chain):
     assert "norm_train_gpus_-1_autocast_fp16: fp16 needs a GPU" in chain.log()
 
 
+def test_a_file_for_cards_that_names_no_device_runs_on_the_cpu_where_there_is_none(chain):
+    """As PSANet_paddle's, whose line 5 is null."""
+    lines = {4: "gpu_list:0|0,1", 5: "Global.use_gpu:null|null", 6: "--precision:null", 15: "trainer:norm"}
+    done = chain.run(SCRIPT, chain.write(lines), MODE)
+    assert done.returncode == 0, done.stderr
+    assert "There is no GPU here, so gpu_list:0|0,1 is run on the CPU, as -1|-1,-1." in done.stdout
+    one, two = (call for call in chain.calls() if "train.py" in call)
+    assert one.startswith("train.py --save_dir=./test_tipc/output/")
+    assert "--nproc_per_node 2 --backend gloo" in two and "--device" not in one + two
+    assert len([call for call in chain.calls() if "infer.py" in call]) == 16
+    # Where there are cards they are used; where the file has entries for the CPU they are enough.
+    assert chain.run(SCRIPT, chain.write({**lines, 4: "gpu_list:-1|0"}), MODE).returncode == 0
+    assert "norm_gpus_0_autocast_null: it needs 1 GPU" in chain.log()
+    chain.pretend_cards(2)
+    assert "There is no GPU" not in chain.run(SCRIPT, chain.write(lines), MODE).stdout
+    assert any("--gpus=0,1" in call for call in chain.calls())
+
+
 def test_null_leaves_out(chain):
     file = chain.write({24: "eval:null", 30: "norm_export:null", 9: "--batch_size:null", 13: "null:null"})
     assert chain.run(SCRIPT, file, MODE).returncode == 0

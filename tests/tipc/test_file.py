@@ -44,6 +44,18 @@ def test_the_network_is_the_published_one(model):
     assert {key: ours[key] for key in theirs} == theirs
 
 
+def test_psanet_paddles_files():
+    """Its TIPC file names this YAML, and its YAML this base; what is exported fits pictures of any size."""
+    folder = TIPC / "configs"
+    published = load_config(ROOT / "configs/psanet/psanet_resnet50_os8_cityscapes_1024x512_80k.yml").dic
+    ours = load_config(folder / "psanet/psanet_resnet50_os8_cityscapes_1024x512_80k.yml").dic
+    assert ours.pop("export")["transforms"][0] == {"type": "Resize", "target_size": [1024, 512]}
+    for content in (ours, published):
+        roots = {content[key].pop("dataset_root") for key in ("train_dataset", "val_dataset")}
+        assert roots == {"test_tipc/data/cityscapes" if content is ours else "data/cityscapes"}
+    assert ours == published
+
+
 @pytest.mark.parametrize(
     ("changes", "drop", "sentence"),
     (
@@ -62,7 +74,11 @@ def test_the_network_is_the_published_one(model):
         ({7: "--iters:lite_infer=1"}, (), "line 7: no value for the mode lite_train_lite_infer"),
         ({12: "train_infer_img_dir:none.list"}, (), "line 12: none.list does not exist; run bash test_tipc/prepare.sh"),
         ({}, range(40, 64), "ends in the section infer_params, before its line 40"),
-        ({}, range(27, 64), "ends after the section eval_params; it is cut off"),
+        ({}, range(29, 64), "ends in the section export_params, before its line 29; it is cut off"),
+        ({}, (14,), "line 14: expected ##, got 'trainer:norm_train'"),
+        ({}, (45,), "line 48: expected --image_path:VALUE, got '--save_log_path:null'; a line is missing"),
+        ({}, (45, *range(53, 64)), "line 48: expected --image_path:VALUE, got '--save_log_path:null'"),
+        ({51: "--save_dir"}, (), "line 51: expected KEY:VALUE, got '--save_dir'"),
         ({}, range(1, 64), "is empty"),
         ({64: "seed:1"}, (), "line 64: 'seed:1' is no heading and train_benchmark_params is complete before it"),
     ),
@@ -94,6 +110,51 @@ def test_wrong_mode_or_file(chain, script):
 def test_the_other_chains(chain, script):
     assert "usage: bash test_tipc/" in chain.refused(script)
     assert "has no place here" in chain.refused(script, chain.write())
+
+
+@pytest.mark.parametrize(
+    ("last", "steps"),
+    (
+        (21, ["train"]),  # without the ## that would come next
+        (22, ["train"]),
+        (25, ["train", "val"]),
+        (26, ["train", "val"]),
+        (35, ["train", "val", "export"]),
+        (48, ["train", "val", "export", *["infer"] * 8]),
+        (54, ["train", "val", "export", *["infer"] * 8]),
+    ),
+)
+def test_a_file_may_end_after_any_section(chain, last, steps):
+    """What it does not have is not run."""
+    done = chain.run("test_train_inference_python.sh", chain.write(drop=range(last + 1, 64)), MODE)
+    assert done.returncode == 0, done.stderr
+    assert [re.match(r"(\w+)\.py ", call)[1] for call in chain.calls()] == steps
+    if last < 36:
+        sentence = "has no section ===infer_params===, which whole_infer needs"
+        for script in ("prepare.sh", "test_train_inference_python.sh"):
+            assert sentence in chain.run(script, chain.write(drop=range(last + 1, 64)), "whole_infer").stderr
+
+
+@pytest.mark.parametrize("drop", ((51,), (51, *range(53, 64)), (49, 50)))
+def test_the_last_lines_of_inference_are_known_by_name(chain, drop):
+    """Two of PaddleSeg's files have no --save_dir there."""
+    assert chain.run("test_train_inference_python.sh", chain.write(drop=drop), MODE).returncode == 0
+    call = chain.calls()[3]
+    assert ("--save_dir=" in call) == (51 not in drop) and ("--benchmark=True" in call) == (50 not in drop)
+    assert call.endswith(" --model_name=psanet")
+    assert 51 in drop or "/python_infer_cpu_usemkldnn_True_threads_1_precision_fp32_batchsize_1_results" in call
+
+
+def test_a_benchmark_that_is_disabled(chain):
+    """PaddleSeg's way to keep the section of a model that it does not measure."""
+    file = chain.write({57: "===disable_train_benchmark===", 63: "log_iters:1;skip_iters:2;repeats:4"})
+    assert chain.run("test_train_inference_python.sh", file, MODE).returncode == 0
+    sentence = chain.run("benchmark_train.sh", file, "benchmark_train").stderr
+    assert "says ===disable_train_benchmark===, so its speed is not measured" in sentence
+    file.write_text(file.read_text().replace("disable_train_benchmark", "train_benchmark_params"))
+    assert chain.run("benchmark_train.sh", file, "benchmark_train").returncode == 0
+    train = [call for call in chain.calls() if "--repeats=4" in call]
+    assert train and not any("skip_iters" in call for call in train)
 
 
 def test_short_files_and_windows_line_ends(chain):

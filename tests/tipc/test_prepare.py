@@ -53,6 +53,18 @@ def test_made_up_without_a_network(prepare, tmp_path, capsys):
     assert (tmp_path / "data" / "prepared_for").read_text() == "lite_train_lite_infer\n"
 
 
+def test_the_list_that_other_projects_name(prepare, tmp_path):
+    """PaddleSeg's archive holds cityscapes_val_5.list."""
+    listed = {}
+    for mode in ("lite_train_lite_infer", "whole_infer"):
+        assert prepare(mode) == 0
+        folder = tmp_path / "data" / "cityscapes"
+        listed[mode] = (folder / "cityscapes_val_5.list").read_text().splitlines()
+        assert listed[mode] == (folder / "val.list").read_text().splitlines()[:5]
+        assert all((folder / name).is_file() for name in listed[mode])
+    assert [len(names) for names in listed.values()] == [4, 5]
+
+
 @pytest.mark.parametrize(
     ("mode", "expected"),
     (
