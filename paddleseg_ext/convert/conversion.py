@@ -218,9 +218,10 @@ def fit_of(config: Config, found: Weights, held: Mapping, name: str) -> Fit:
         declared["model.mask_size"] = written["model.mask_size"]
     # What a part has that the YAML's model lacks altogether follows from the setting that leaves it out.
     differing = _differences(shown_by_shapes, declared)
+    # Of another backbone and of another layout other defaults count.
     other = differing.get("model.backbone.type", (None,))[0]
-    if other is not None and not isinstance(other, Undecided):
-        written = declared_settings(config, backbone, other)
+    other = None if isinstance(other, Undecided) else other
+    written = declared_settings(config, backbone, other, fixed.get("model.layout"))
     told = _differences(beside, written)
     sure = {key for key in told if key.startswith("model.") or key in notes.settings}
     differing.update({key: told[key] for key in told if key in sure})

@@ -12,7 +12,8 @@ from paddleseg.cvlibs import Config, manager
 from paddleseg_ext.engine.build import Builder, quietly
 from paddleseg_ext.engine.inference import protocol_of
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.models.psanet import PSA_TYPES
+from paddleseg_ext.models.psanet import PSA_TYPES, mask_sides
+from paddleseg_ext.models.sides import whole_sides
 
 MODELS = {"PSPNet": "pspnet", "PSANet": "psanet", "ISANet": "isanet"}
 
@@ -62,12 +63,14 @@ def target_of_config(config: Config, backbone: bool = False, layout: Optional[st
     return Target(config.path, "backbone" if backbone else MODELS[kind], shapes_of(layer), settings)
 
 
-def declared_settings(config: Config, backbone: bool = False, backbone_type: Optional[str] = None) -> dict:
+def declared_settings(
+    config: Config, backbone: bool = False, backbone_type: Optional[str] = None, layout: Optional[str] = None
+) -> dict:
     """What a YAML says, defaults included; see ``Target``.
 
     Args:
         backbone: Of the backbone alone.
-        backbone_type: The backbone whose defaults count; None: the YAML's.
+        backbone_type, layout: The backbone and the layout whose defaults count; None: the YAML's.
     """
     model = config.dic["model"]
     of_backbone = {**model["backbone"], **({} if backbone_type is None else {"type": backbone_type})}
@@ -78,7 +81,7 @@ def declared_settings(config: Config, backbone: bool = False, backbone_type: Opt
         settings.update(_arguments(manager.MODELS, model, "model."))
         protocol = protocol_of(config.test_config)
         settings.update({f"test_config.{f.name}": getattr(protocol, f.name) for f in dataclasses.fields(protocol)})
-        _settle(settings, manager.MODELS[model["type"]].layouts.get(settings["model.layout"]))
+        _settle(settings, manager.MODELS[model["type"]].layouts.get(layout or settings["model.layout"]))
     if config.dic.get("val_dataset"):
         steps = {step.get("type"): step for step in config.val_dataset_cfg.get("transforms") or ()}
         settings["Normalize"] = None
@@ -112,13 +115,12 @@ def _settle(settings: dict, row: Any) -> None:
     Args:
         row: Its layout, or None where there is no such layout.
     """
-    for key in ("model.mask_size", "model.bin_sizes", "model.down_factor"):
+    if "model.mask_size" in settings:
+        sides = (settings.pop(f"model.{name}") for name in ("mask_size", "mask_h", "mask_w"))
+        settings["model.mask_size"] = list(mask_sides(*sides))
+    for key, count in (("model.bin_sizes", None), ("model.down_factor", 2)):
         if key in settings:
-            sides = settings[key]
-            sides = [sides] if isinstance(sides, int) else list(sides or ())
-            settings[key] = sides * 2 if key == "model.mask_size" and len(sides) == 1 else sides
-    if settings.get("model.mask_h") is not None:
-        settings["model.mask_size"] = [settings["model.mask_h"], settings["model.mask_w"]]
+            settings[key] = list(whole_sides(key, settings[key], count))
     if "model.psa_type" in settings:
         settings["model.psa_type"] = PSA_TYPES.get(settings["model.psa_type"], settings["model.psa_type"])
     settings["model.backbone_indices"] = [index % 4 for index in settings["model.backbone_indices"]]

@@ -15,6 +15,7 @@ from paddleseg_ext.models.initialisation import initialise
 from paddleseg_ext.models.layouts import PSANET, PSANetLayout, find_layout
 from paddleseg_ext.models.resize import resize, spatial_size
 from paddleseg_ext.models.segmentor import Segmentor, fcn_head
+from paddleseg_ext.models.sides import whole_sides
 from paddleseg_ext.ops import attend, point_wise_attention
 
 # PSANet_paddle and semseg write the type as a number.
@@ -132,20 +133,13 @@ def mask_sides(
         UserError: They contradict each other, or are no positive whole numbers.
     """
     if mask_h is None and mask_w is None:
-        told = f"mask_size must be one or two positive whole numbers, not {mask_size}."
-        sides = 59 if mask_size is None else mask_size
+        return whole_sides("mask_size", 59 if mask_size is None else mask_size, count=2)
     elif mask_h is None or mask_w is None:
         missing = "mask_h" if mask_h is None else "mask_w"
         raise UserError(f"mask_h and mask_w go together, and {missing} is missing; add it, or write mask_size.")
     elif mask_size is not None:
         raise UserError("mask_h and mask_w say what mask_size says; write either those two or mask_size.")
-    else:
-        told = f"mask_h and mask_w must be positive whole numbers, not {mask_h} and {mask_w}."
-        sides = mask_h, mask_w
-    sides = tuple(sides) if isinstance(sides, (list, tuple)) else (sides, sides)
-    if len(sides) != 2 or not all(isinstance(side, int) and side > 0 for side in sides):
-        raise UserError(told)
-    return sides
+    return whole_sides("mask_h", mask_h, count=1) + whole_sides("mask_w", mask_w, count=1)
 
 
 class PointWiseSpatialAttention(nn.Layer):

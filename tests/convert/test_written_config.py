@@ -135,7 +135,8 @@ def test_from_the_model_to_the_test_protocol(name, case, run, scenes):
     code, _, err = run(checkpoint, "--config", wrong, "--output", target)
     assert code == 1 and "--write_config NEW.yml" in err and f"\n  model.layout: {name.split()[0]} " in err
     assert not target.exists() and not made.exists()
-    assert run(checkpoint, "--config", wrong, "--output", target, "--write_config", made)[0] == 0
+    code, _, err = run(checkpoint, "--config", wrong, "--output", target, "--write_config", made)
+    assert code == 0, err
 
     config = load_config(made)
     model = Builder(load_config(made), pretrained=False).build("model")

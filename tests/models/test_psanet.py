@@ -152,7 +152,7 @@ def test_mask_h_and_mask_w_are_mask_size():
         ({"mask_h": 7, "mask_w": 9}, "mask_h and mask_w say what mask_size says"),
         ({"mask_size": None, "mask_h": 7}, "mask_w is missing"),
         ({"mask_size": None, "mask_w": 9, "use_psa": False}, "mask_h is missing"),
-        ({"mask_size": None, "mask_h": 7, "mask_w": 9.0}, "not 7 and 9.0"),
+        ({"mask_size": None, "mask_h": 7, "mask_w": 9.0}, "mask_w must be a positive whole number, not 9.0"),
         ({"shrink_factor": 0}, "shrink_factor"),
         ({"layout": "psanet_paddle", "compact": True}, "no compact mode"),
         ({"backbone_indices": (3,)}, "backbone_indices"),
