@@ -9,7 +9,7 @@ import paddleseg_ext  # noqa: F401  before paddle: see there
 from paddleseg_ext.engine import cli
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.zoo import listing, readme
-from paddleseg_ext.zoo.table import CONFIGS, find_row, published, select
+from paddleseg_ext.zoo.table import CONFIGS, authors, find_row, published, select
 
 EXAMPLES = """
 python -m paddleseg_ext.zoo list --model psanet --dataset ade20k
@@ -21,7 +21,8 @@ python -m paddleseg_ext.zoo convert psanet_resnet50_os8_voc12aug_512x512_60e_sss
 COMMANDS = {
     "list": "print the rows, a line each.",
     "show": "print everything the table says of the ROWs.",
-    "check": "build what the YAML files of the ROWs (default: all) describe and compare it with what was published.",
+    "check": "build what the YAML files of the ROWs (default: all, and the authors' own) describe and compare it with "
+    "what was published.",
     "convert": "fetch the published checkpoint of a ROW, convert it, and say how to evaluate it and what to expect.",
     "readme": "write the tables in configs/*/README.md anew.",
 }
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"{flags.command} takes no rows; `show {flags.rows[0]}` shows one.")
     if flags.command != "convert" and (flags.checkpoint or flags.output):
         raise UserError(f"--checkpoint and --output are flags of convert, not of {flags.command}; leave them out.")
-    rows = [find_row(row) for row in flags.rows]
+    rows = [find_row(row, among_authors=flags.command == "check") for row in flags.rows]
     if flags.command == "list":
         _list(selected, flags.json)
     elif flags.command == "show":
@@ -72,7 +73,9 @@ def main(arguments: Sequence[str]) -> None:
     elif flags.command == "convert":
         _convert(rows, flags.checkpoint, flags.output)
     elif flags.command == "check":
-        _check([name for name in rows or published() if name in selected])
+        if not rows and selected == list(published()):
+            _check(list(authors()), "the authors' own configurations: ")
+        _check([name for name in rows or published() if name in selected or name in authors()])
     else:
         _require_configs()
         for path in readme.write():
@@ -93,7 +96,7 @@ def _show(names: Sequence[str], as_json: bool) -> None:
         print("\n\n".join(listing.show_row(name) for name in names))
 
 
-def _check(names: Sequence[str]) -> None:
+def _check(names: Sequence[str], what: str = "") -> None:
     # Paddle's models are wanted here only.
     from paddleseg_ext.zoo.check import check_row
 
@@ -104,7 +107,7 @@ def _check(names: Sequence[str]) -> None:
         good += not found
         for difference in found:
             print(f"{name}: {difference}", flush=True)
-    print(f"{good} of {len(names)}")
+    print(f"{what}{good} of {len(names)}")
     if good < len(names):
         raise UserError("the YAML files of the rows above do not build what was published; correct them.")
 

@@ -65,12 +65,13 @@ def built_facts(path: Union[str, Path], backbones: dict) -> dict:
         UserError: The file is at fault, or something cannot be built.
     """
     config = load_config(path)
+    train_cfg = config.train_dataset_cfg
     pretrained = config.dic["model"]["backbone"].get("pretrained")
     with quietly(), _undrawn_weights():
         builder = RowBuilder(config, backbones)
         model, optimizer, losses = (builder.build(part) for part in ("model", "optimizer", "loss"))
         train, val = builder.transforms("train_dataset"), builder.transforms("val_dataset")
-    ignored = builder.train_dataset_class.IGNORE_INDEX
+    ignored = getattr(builder.train_dataset_class, "IGNORE_INDEX", train_cfg.get("ignore_index", 255))
     steps = [_step(transform, ignored) for transform in train]
     main, auxiliary = _HEADS[type(model).__name__](model)
     return {
@@ -108,7 +109,8 @@ def _undrawn_weights() -> Iterator[None]:
 
 def _data(config: Config, builder: Builder, model: nn.Layer) -> dict:
     train, val = config.train_dataset_cfg, config.val_dataset_cfg
-    classes = {builder.train_dataset_class.NUM_CLASSES, *(conv.weight.shape[0] for conv in _classifiers(model))}
+    of_data = getattr(builder.train_dataset_class, "NUM_CLASSES", train.get("num_classes"))
+    classes = {of_data, *(conv.weight.shape[0] for conv in _classifiers(model))}
     return {
         "set": _DATA_SETS.get(train["type"], train["type"]) if train["type"] == val["type"] else None,
         "train": train.get("mode"),
@@ -160,9 +162,14 @@ def _loss(losses: dict) -> dict:
     return {
         "type": "cross entropy" if plain else [type(loss).__name__ for loss in kinds],
         "average": {True: "valid pixels", False: "all pixels"}.get(averages.pop()) if len(averages) == 1 else None,
-        "class_weights": None if all(weight is None for weight in weights) else weights,
+        "class_weights": None if all(weight is None for weight in weights) else _alike([_rounded(w) for w in weights]),
         "weights": list(losses["coef"]),
     }
+
+
+def _rounded(weights: Any) -> Any:
+    """Class weights as they were written, which a loss keeps in float32."""
+    return None if weights is None else [round(float(weight), 6) for weight in np.ravel(weights)]
 
 
 # --- network --------------------------------------------------------------------------------------------------------
@@ -329,9 +336,9 @@ def _middle(block: nn.Layer) -> nn.Conv2D:
 # --- pictures -------------------------------------------------------------------------------------------------------
 
 
-def _eight_bit(values: Any) -> list:
-    """Mean or std of ``Normalize``, which divides pixels by 255 first, for pixels from 0 to 255 and three channels."""
-    values = [float(value) * 255 for value in np.ravel(values)]
+def _eight_bit(values: Any, scale: float) -> list:
+    """Mean or std of ``Normalize``, which divides pixels by its scale first, for pixels from 0 to 255 of 3 channels."""
+    values = [float(value) * scale for value in np.ravel(values)]
     return values * 3 if len(values) == 1 else values
 
 
@@ -374,7 +381,7 @@ def _step(transform: Any, ignored: int) -> dict:
             "codes": "RGB" if t.swapped_hsv else "BGR",
         }
     if kind == "Normalize":
-        return {"step": "normalise", "mean": _eight_bit(t.mean), "std": _eight_bit(t.std)}
+        return {"step": "normalise", "mean": _eight_bit(t.mean, t.scale), "std": _eight_bit(t.std, t.scale)}
     if kind == "PadToSize":
         return {
             "step": "pad",
@@ -404,16 +411,43 @@ def _step(transform: Any, ignored: int) -> dict:
     return {"step": kind}
 
 
+def _resize(resize: Any) -> Any:
+    """The size that pictures are brought to before a test."""
+    if resize is None:
+        return None
+    if hasattr(resize, "long_size"):
+        return {"long": resize.long_size}
+    size = list(resize.base_size)
+    if (resize.fit, resize.interpolation) == ("inside", "linear"):
+        return size
+    word, value = {"cover": ("short", min(size)), "stretch": ("to", size), "inside": ("inside", size)}[resize.fit]
+    return {word: value, "interpolation": resize.interpolation}
+
+
+def _pad(pad: Any) -> dict:
+    """What pictures are padded to before a test."""
+    facts = {}
+    if pad.target_size is not None:
+        facts["at least" if pad.at_least else "to"] = list(pad.target_size)
+        facts["position"] = {"center": "centre", "right_bottom": "right and bottom"}[pad.position]
+    if pad.size_divisor != 1:
+        facts["multiple"] = pad.size_divisor
+    if _fill(pad.im_padding_value) != 0:
+        facts["image"] = _fill(pad.im_padding_value)
+    return facts
+
+
 def _test(config: Config, transforms: list) -> dict:
     kinds = {type(transform).__name__: transform for transform in transforms}
-    resize, normalise = kinds.pop("ResizeByRatio", None), kinds.pop("Normalize", None)
+    resize = kinds.pop("ResizeByRatio", None) or kinds.pop("ResizeByLong", None)
+    pad, normalise = kinds.pop("PadToSize", None), kinds.pop("Normalize", None)
     protocol = {name: p.default for name, p in inspect.signature(evaluate).parameters.items()}
     protocol.update(config.test_config)
     facts = {
         "mode": "slide" if protocol["is_slide"] else "whole",
-        "resize": None if resize is None else list(resize.base_size),
-        "mean": None if normalise is None else _eight_bit(normalise.mean),
-        "std": None if normalise is None else _eight_bit(normalise.std),
+        "resize": _resize(resize),
+        "mean": None if normalise is None else _eight_bit(normalise.mean, normalise.scale),
+        "std": None if normalise is None else _eight_bit(normalise.std, normalise.scale),
         "logits": "once" if protocol["resize_once"] else "twice",
         "align_corners": protocol["align_corners"],
         "absent_classes": protocol["absent_classes"],
@@ -428,6 +462,12 @@ def _test(config: Config, transforms: list) -> dict:
             "average": protocol["aug_average"],
             "rescale": protocol["aug_rescale"],
         }
+    if pad is not None:
+        facts["pad"] = _pad(pad)
+    if normalise is not None and normalise.channel_order != "RGB":
+        facts["channel_order"] = normalise.channel_order
+    if protocol["interpolation"] != "linear":
+        facts["interpolation"] = protocol["interpolation"]
     # What the table has no word for must not go unseen: the plain figure is measured without augmentation.
     for switch in ("aug_eval", "flip_vertical"):
         if protocol[switch]:

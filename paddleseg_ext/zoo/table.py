@@ -10,6 +10,7 @@ import yaml
 from paddleseg_ext.errors import UserError
 
 PUBLISHED = Path(__file__).with_name("published.yml")
+AUTHORS = Path(__file__).with_name("authors.yml")
 # A clone holds both; an installed package has no configs.
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
@@ -20,9 +21,16 @@ def published() -> dict:
     return yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))["rows"]
 
 
+@lru_cache(maxsize=1)
+def authors() -> dict:
+    """The authors' own configurations by the names of their YAML files; see ``authors.yml``."""
+    return yaml.safe_load(AUTHORS.read_text(encoding="utf-8"))["rows"]
+
+
 def config_path(name: str) -> Path:
-    """The YAML file of the row ``name``."""
-    return CONFIGS / published()[name]["model"].lower() / f"{name}.yml"
+    """The YAML file of the row ``name``, published or the authors'."""
+    row = published().get(name) or authors()[name]
+    return CONFIGS / row["model"].lower() / f"{name}.yml"
 
 
 def shown_path(name: str) -> str:
@@ -30,8 +38,11 @@ def shown_path(name: str) -> str:
     return config_path(name).relative_to(CONFIGS.parent).as_posix()
 
 
-def find_row(wanted: str) -> str:
+def find_row(wanted: str, among_authors: bool = False) -> str:
     """The name of a row from its name, its YAML file, or the name its publisher gives the configuration.
+
+    Args:
+        among_authors: Whether it may be one of the authors' own configurations, too.
 
     Raises:
         UserError: There is no such row; names the nearest.
@@ -41,7 +52,7 @@ def find_row(wanted: str) -> str:
         if stem.endswith(suffix):
             stem = stem[: -len(suffix)]
     names = {}
-    for name, row in published().items():
+    for name, row in {**published(), **(authors() if among_authors else {})}.items():
         names[name] = names[row["config"]] = name
     if stem in names:
         return names[stem]
