@@ -86,7 +86,7 @@ def convert_weights(
         raise UserError("convert_weights needs either a config or a model.")
     if config is not None and not isinstance(config, Config):
         with quietly():
-            config = load_config(config, opts=opts)
+            config = load_config(config, opts=opts, training=False)
     held, name = checkpoint, "The checkpoint"
     if not isinstance(checkpoint, Mapping):
         held, name = open_checkpoint(checkpoint), str(checkpoint)

@@ -162,7 +162,7 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, source: Optional[
             left_out.append(key)
         elif not isinstance(key, str) or not hasattr(value, "shape") or not hasattr(value, "dtype"):
             kind = type(value).__name__
-            raise Refused(f"has {shown(key)} of type {kind} among its weights; give what a training script saved")
+            raise Refused(f"has {shown(key)} of type {kind} among its weights; {_cure(held)}")
         else:
             tensors[key] = value
     if not tensors:
@@ -174,6 +174,20 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, source: Optional[
     found_weights = Weights(source, model, found, tensors, (*left_out, *unwanted), _uses_paddle_names(tensors))
     _refuse_what_differs(found_weights)
     return found_weights
+
+
+def _cure(held: Mapping) -> str:
+    """What to do about a file whose weights are not where they are looked for."""
+    entries = [
+        key
+        for key, value in held.items()
+        if isinstance(key, str) and isinstance(value, Mapping) and any(hasattr(one, "shape") for one in value.values())
+    ]
+    if not entries:
+        return "give what a training script saved"
+    return f"if they are in its entry {entries[0]}, say --entry {shown(entries[0])}" + (
+        f" (others that hold tensors: {', '.join(map(shown, entries[1:6]))})" if entries[1:] else ""
+    )
 
 
 def recognise(names: Iterable[str], source: Optional[str] = None) -> tuple:

@@ -4,6 +4,7 @@ Both formats are read: the zip archive that PyTorch writes since 1.6, and the pi
 it wrote before (``_use_new_zipfile_serialization=False`` still does).
 """
 
+import re
 from mmap import mmap
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -320,6 +321,46 @@ _RENAMED["numpy._core.numeric"] = "numpy.core.numeric"
 _RENAMED["torch.cuda"] = "torch"
 
 
+# What builds or is of a tensor that is no array of numbers: words for it, and how to save an ordinary one.
+_OTHER_TENSORS = (
+    (
+        re.compile(r"torch\._utils\._rebuild_(sparse|nested)"),
+        "a sparse or nested tensor",
+        "value.to_dense() (nested: value.to_padded_tensor(0))",
+    ),
+    (
+        re.compile(r"torch\._utils\._rebuild_qtensor|torch\.(quint|qint)\w+|torch\.QU?Int\w*Storage|torch\.per_\w+"),
+        "a quantized tensor",
+        "value.dequantize()",
+    ),
+    (
+        re.compile(r"torch\.(float8|float4|bits|u?int[1-7])\w*|torch\.Float8\w*Storage"),
+        "a tensor of fewer than 16 bits a number",
+        "value.float()",
+    ),
+    (
+        re.compile(r"torch\._utils\._rebuild_meta_tensor\w*"),
+        "a tensor of the device meta, which has a shape and no numbers",
+        "weights that were loaded on a cpu",
+    ),
+    (
+        re.compile(r"torch\._utils\._rebuild_(wrapper_subclass|device_tensor|xla|mlc|xpu)\w*|torch\.distributed\.\w.*"),
+        "a tensor of another device or spread over several",
+        "value.cpu() of each whole tensor",
+    ),
+)
+
+
+def _other_tensor(name: str) -> Optional[Refused]:
+    for pattern, what, cure in _OTHER_TENSORS:
+        if pattern.match(name):
+            return Refused(
+                f"holds {what} ({shown(name)}), and only ordinary tensors can be converted; nothing was run, save the "
+                f"state_dict() again with {cure}"
+            )
+    return None
+
+
 def _not_called(name: str) -> Any:
     def build(*_: Any) -> None:
         raise TypeError(f"{name} is called")
@@ -337,5 +378,5 @@ _GLOBALS = {
 def _resolve(module: str, name: str) -> Global:
     known = _GLOBALS.get(f"{_RENAMED.get(module, module)}.{name}")
     if known is None:
-        raise unknown_global(f"{module}.{name}")
+        raise _other_tensor(f"{module}.{name}") or unknown_global(f"{module}.{name}")
     return known

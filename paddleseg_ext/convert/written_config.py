@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import yaml
-from paddleseg.cvlibs import manager
+from paddleseg.cvlibs import Config, manager
 
 from paddleseg_ext.convert.conversion import Fit, as_yaml, fit_of
 from paddleseg_ext.convert.files import open_checkpoint
@@ -54,7 +54,7 @@ def fitting_config(
     if output.exists():
         raise UserError(f"--write_config: {output} exists; name a new file, nothing is written over.")
     with quietly():
-        loaded = load_config(config, opts=opts)
+        loaded = _load(config, opts)
     held = open_checkpoint(checkpoint)
     try:
         found = find_weights(held, entry, source)
@@ -66,6 +66,14 @@ def fitting_config(
         text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
         temporary.write_text(_heading(fit, checkpoint) + text, encoding="utf-8")
         yield temporary
+
+
+def _load(config: Union[str, Path], opts: Optional[Sequence[str]]) -> Config:
+    """The YAML with how to train, where it says so."""
+    try:
+        return load_config(config, opts=opts)
+    except UserError:
+        return load_config(config, opts=opts, training=False)
 
 
 def fitted(fit: Fit) -> dict:

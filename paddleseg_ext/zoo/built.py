@@ -47,6 +47,9 @@ class RowBuilder(Builder):
         key = (name, repr(sorted(kwargs.items())))
         if key not in self._backbones:
             self._backbones[key] = super().build_component_impl(component_class, *args, **kwargs)
+        for parameter in self._backbones[key].parameters():
+            # An earlier row's groups of parameters leave their rates on them.
+            parameter.optimize_attr["learning_rate"] = 1.0
         return self._backbones[key]
 
     def transforms(self, dataset: str) -> list:
@@ -428,7 +431,7 @@ def _pad(pad: Any) -> dict:
     """What pictures are padded to before a test."""
     facts = {}
     if pad.target_size is not None:
-        facts["at least" if pad.at_least else "to"] = list(pad.target_size)
+        facts["at_least" if pad.at_least else "to"] = list(pad.target_size)
         facts["position"] = {"center": "centre", "right_bottom": "right and bottom"}[pad.position]
     if pad.size_divisor != 1:
         facts["multiple"] = pad.size_divisor

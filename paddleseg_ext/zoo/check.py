@@ -42,9 +42,7 @@ def check_row(name: str, backbones: dict) -> list:
     else:
         expected = {key: value for key, value in authors()[name].items() if key not in _NOT_BUILT}
         found = among(expected, found)
-    return [
-        f"{key} is {_word(value)}, published is {_word(fact)}" for key, fact, value in differences(expected, found)
-    ]
+    return [f"{key} is {_word(value)}, published is {_word(fact)}" for key, fact, value in differences(expected, found)]
 
 
 def among(expected: Any, found: Any) -> Any:

@@ -182,6 +182,12 @@ def test_the_table_stays_short(described):
         ({"state_dict": {"a": "text"}}, "has a of type str among its weights"),
         ({"state_dict": {"layer0.0.weight": 1}, "secret": 3}, "holds an entry secret that no training script"),
         ({"backbone": {"layer0.0.weight": 1}}, "has backbone of type dict among its weights"),
+        ({"net": {"a": 1}, "step": 3}, "if they are in its entry net, say --entry net"),
+        ({"step": 3, "net": {"a": 1}, "teacher": {"a": 1}}, "say --entry net (others that hold tensors: teacher)"),
+        (
+            {"step": 3, "log": {"a": "text"}},
+            "has step of type int among its weights; give what a training script saved",
+        ),
     ],
 )
 def test_what_is_none_of_ours(state, sentence, described):
@@ -206,6 +212,29 @@ def test_half_precision_and_float64_become_float32(described):
     weights = convert_weights(state, described(PSANET)).weights
     assert weights["psa.proj._batch_norm.weight"].dtype == weights["psa.proj._batch_norm.bias"].dtype == np.float32
     assert weights["psa.proj._batch_norm.weight"][0] == np.float16(0.1)
+
+
+def test_an_entry_of_another_name(described):
+    held = {"epoch": 3, "net": dict(state_dict(PSANET))}
+    assert "say --entry net" in refusal(held, described(PSANET))
+    assert convert_weights(held, described(PSANET), entry="net").found.entry == "net"
+
+
+def test_nothing_but_zeros(described):
+    """Converted it would divide every feature by next to nothing."""
+    state = {key: np.zeros_like(array) for key, array in state_dict("ssseg_psanet_18_os8").items()}
+    message = refusal(state, described("ssseg_psanet_18_os8"))
+    assert "holds nothing but zeros where running variances belong" in message
+    name = next(key for key in state if key.endswith("running_var"))
+    state[name] = state[name] + 1
+    assert convert_weights(state, described("ssseg_psanet_18_os8"))
+
+
+def test_without_batch_normalization(described):
+    """mmsegmentation's norm_cfg=None: its convolutions have a bias, and nothing is normalized."""
+    state = {key: value for key, value in state_dict("mmseg_pspnet_50_os8").items() if "running" not in key}
+    message = refusal(state, described("mmseg_pspnet_50_os8"))
+    assert "holds no running statistics: it was built without batch normalization" in message
 
 
 @pytest.mark.parametrize("name", ["semseg_psanet_50_os8", "openseg_isanet_50_os8", "mmseg_pspnet_50_os8"])

@@ -271,6 +271,32 @@ def test_any_other_global_is_refused_by_name(tmp_path, kind, wanted):
     assert not proof.exists()
 
 
+# What torch 2.13 writes of tensors that are no arrays of numbers, and the word that the refusal has to have.
+OTHER_TENSORS = {
+    "sparse": ("torch._utils", "_rebuild_sparse_tensor", "a sparse or nested tensor", "to_dense()"),
+    "nested": ("torch._utils", "_rebuild_nested_tensor", "a sparse or nested tensor", "to_padded_tensor"),
+    "quantized": ("torch._utils", "_rebuild_qtensor", "a quantized tensor", "dequantize()"),
+    "quantized storage": ("torch", "QUInt8Storage", "a quantized tensor", "dequantize()"),
+    "quantized type": ("torch", "qint8", "a quantized tensor", "dequantize()"),
+    "8 bits": ("torch", "float8_e4m3fn", "fewer than 16 bits", "value.float()"),
+    "8 bits, another": ("torch", "float8_e5m2fnuz", "fewer than 16 bits", "value.float()"),
+    "4 bits": ("torch", "float4_e2m1fn_x2", "fewer than 16 bits", "value.float()"),
+    "meta": ("torch._utils", "_rebuild_meta_tensor_no_storage", "the device meta", "loaded on a cpu"),
+    "subclass": ("torch._utils", "_rebuild_wrapper_subclass", "another device", "value.cpu()"),
+    "distributed": ("torch.distributed.tensor", "DTensor", "another device", "value.cpu()"),
+}
+
+
+@pytest.mark.parametrize("kind", SAVERS)
+@pytest.mark.parametrize("case", OTHER_TENSORS)
+def test_another_kind_of_tensor_is_said_to_be_one(tmp_path, kind, case):
+    """It is in a state_dict() already, so to save that alone would change nothing."""
+    module, name, what, cure = OTHER_TENSORS[case]
+    as_checkpoint(python_call(module, name, "x"), tmp_path / "other.pth", kind)
+    message = refusal(tmp_path / "other.pth")
+    assert what in message and f"{module}.{name}" in message and cure in message and "alone" not in message
+
+
 @pytest.mark.parametrize("kind", SAVERS)
 def test_a_payload_of_python_s_own_pickle_does_not_run(tmp_path, kind):
     import os

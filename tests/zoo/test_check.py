@@ -35,6 +35,20 @@ def test_row_builds_what_was_published(name, backbones):
     assert check.check_row(name, backbones) == []
 
 
+# One of each implementation and kind of test.
+AUTHORS = [
+    "psanet_resnet50_os8_cityscapes_705x705_200e_semseg",
+    "pspnet_resnet50_os8_voc12aug_473x473_50e_semseg",
+    "isanet_resnet50_os8_ade20k_520x520_150k_openseg",
+    "isanet_resnet101_os16_lip_473x473_110k_openseg",
+]
+
+
+@pytest.mark.parametrize("name", AUTHORS)
+def test_a_configuration_of_the_authors_builds_what_they_wrote(name, backbones):
+    assert check.check_row(name, backbones) == []
+
+
 @pytest.fixture
 def named(tmp_path, monkeypatch, backbones):
     """The keys that the check names after ``change`` was applied to the configuration of a row."""
@@ -121,6 +135,7 @@ def test_names_changes_of_the_network(named):
         "aux_head.channels",
         "aux_head.dropout",
         "align_corners",
+        "test.align_corners",
         "output_stride",
         "stages.strides",
         "stages.dilations",
@@ -150,12 +165,18 @@ def test_names_changes_of_the_network(named):
         (
             "isanet_resnet50_os8_cityscapes_1024x512_220e_ssseg",
             "openseg",
-            {"layout", "fuse.kernel", "branches[0]", "branches[1]"},
+            {"layout", "fuse.kernel", "branches[0]", "branches[1]", "dropout"},
         ),
     ],
 )
 def test_names_the_head_of_another_publisher(named, row, layout, changed):
-    found = named(row, lambda config: config["model"].update(layout=layout))
+    def change(config):
+        config["model"]["layout"] = layout
+        if layout == "openseg":
+            # It forces the other.
+            del config["model"]["align_corners"]
+
+    found = named(row, change)
     assert {key[len("head.") :] for key in found if key.startswith("head.")} == changed
     # openseg's auxiliary head is as wide as SSSegmentation's.
     assert ("aux_head.channels" in found) == (layout != "openseg")
@@ -210,14 +231,20 @@ def test_names_another_order_of_the_transforms(named):
 
 def test_names_changes_of_the_test_protocol(named):
     def change(config):
-        config["test_config"].update(stride=[512, 513], align_corners=False, absent_classes="zero", aug_eval=True)
+        config["test_config"].update(stride=[512, 513], absent_classes="zero", aug_eval=True)
+        config["model"]["align_corners"] = False
+        del config["test_config"]["align_corners"]
         config["test_config"].update(scales=[0.5, 0.75, 1.0], aug_average="logits", aug_rescale="tensor")
         config["test_config"]["flip_horizontal"] = False
         _steps(config, "val_dataset")["ResizeByRatio"]["base_size"] = [2048, 1024]
-        config["val_dataset"]["transforms"].append({"type": "PadToSize", "target_size": [2049, 1025]})
+        config["val_dataset"]["transforms"] += [
+            {"type": "PadToSize", "target_size": [2049, 1025]},
+            {"type": "Padding", "target_size": [2049, 1025]},
+        ]
 
     assert named("psanet_resnet50_os8_cityscapes_769x769_80k_mmseg", change) == {
         "test.stride[0]",
+        "align_corners",
         "test.align_corners",
         "test.absent_classes",
         "test.aug_eval",
@@ -227,6 +254,7 @@ def test_names_changes_of_the_test_protocol(named):
         "test.multi_scale.rescale",
         "test.resize[0]",
         "test.resize[1]",
+        "test.pad",
         "test.other transforms",
     }
 
@@ -245,3 +273,48 @@ def test_a_file_that_cannot_be_built_is_a_difference(tmp_path, monkeypatch):
     monkeypatch.setattr(check, "config_path", lambda name: path)
     (found,) = check.check_row(ROWS[0], {})
     assert "PSANet has no layout 'caffe'" in found
+
+
+def test_names_changes_of_an_authors_configuration(named):
+    def change(config):
+        steps = _steps(config, "val_dataset")
+        steps["ResizeByRatio"].update(base_size=[512, 512], interpolation="linear")
+        steps["Normalize"].update(channel_order="RGB", scale=255)
+        steps["PadToSize"].update(size_divisor=16)
+        config["test_config"].update(interpolation="linear", scales=[1.0])
+        config["model"]["dropout"] = 0.1
+        config["model"]["backbone"]["contract_dilation"] = False
+        config["lr_scheduler"]["learning_rate"] = 0.01
+
+    assert named("isanet_resnet50_os8_ade20k_520x520_150k_openseg", change) == {
+        "test.resize.short",
+        "test.resize.interpolation",
+        "test.channel_order",
+        *(f"test.{key}[{channel}]" for key in ("mean", "std") for channel in range(3)),
+        "test.pad.multiple",
+        "test.interpolation",
+        "test.multi_scale.scales",
+        "head.dropout",
+        "aux_head.dropout",
+        *(f"stages.first_dilations[{stage}]" for stage in (2, 3)),
+        "learning_rate.start",
+    }
+
+    def change(config):
+        steps = _steps(config, "val_dataset")
+        steps["ResizeByLong"].update(long_size=500)
+        steps["PadToSize"].update(at_least=False, position="right_bottom", im_padding_value=1)
+        config["test_config"].update(aug_average="softmax", aug_eval=False, stride=[300, 316])
+        config["optimizer"].pop("custom_cfg")
+
+    assert named("pspnet_resnet50_os8_voc12aug_473x473_50e_semseg", change) == {
+        "test.resize.long",
+        "test.pad.at_least",
+        "test.pad.to",
+        "test.pad.position",
+        "test.pad.image",
+        "test.multi_scale.average",
+        "test.aug_eval",
+        "test.stride[0]",
+        "optimizer.parameter_groups",
+    }

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.zoo.table import CONFIGS, config_path, find_row, published, select
+from paddleseg_ext.zoo.table import CONFIGS, authors, config_path, find_row, published, select
 
 
 def test_the_rows_that_were_published():
@@ -46,7 +46,26 @@ def test_facts_of_a_row_agree_with_one_another(name):
 
 def test_every_row_has_a_file_and_every_file_a_row():
     files = {path for model in ("psanet", "pspnet", "isanet") for path in (CONFIGS / model).glob("*.yml")}
-    assert files == {config_path(name) for name in published()}
+    assert files == {config_path(name) for name in (*published(), *authors())}
+
+
+@pytest.mark.parametrize("name", authors())
+def test_facts_of_an_authors_configuration_agree_with_one_another(name):
+    row = authors()[name]
+    crop = row["crop"]
+    assert f"resnet{row['backbone']['depth']}_os{row['output_stride']}_" in name and name.endswith(row["source"])
+    assert "x".join(map(str, crop)) in name and name.startswith(row["model"].lower())
+    assert row["align_corners"] == row["test"]["align_corners"]
+    if row["source"] == "semseg":
+        # Its train.py asks for sides of 8k + 1, and of 16k + 1 where PSANet halves the map of features.
+        side = crop[0]
+        assert crop == row["test"]["window"] == row["test"]["pad"]["at_least"] == [side, side]
+        assert (side - 1) % (16 if row["model"] == "PSANet" else 8) == 0
+        assert row["test"]["stride"] == [-(-side * 2 // 3)] * 2
+        if row["model"] == "PSANet":
+            assert row["head"]["mask_size"] == [2 * ((side - 1) // 16 + 1) - 1] * 2
+    else:
+        assert row["test"]["channel_order"] == "BGR" and row["test"]["std"] == [1.0] * 3
 
 
 @pytest.mark.parametrize(
@@ -60,6 +79,13 @@ def test_every_row_has_a_file_and_every_file_a_row():
 )
 def test_a_row_is_found_by_its_names(wanted):
     assert find_row(wanted) == "psanet_resnet101_os8_ade20k_512x512_160k_mmseg"
+
+
+def test_an_authors_configuration_is_found_where_it_is_asked_for():
+    name = "pspnet_resnet50_os8_ade20k_473x473_100e_semseg"
+    assert find_row(f"configs/pspnet/{name}.yml", among_authors=True) == name
+    with pytest.raises(UserError, match="there is no row"):
+        find_row(name)
 
 
 def test_a_wrong_name_gets_the_nearest():
