@@ -72,6 +72,12 @@ _PADDLE = (
     ("imagenet", "backbone", ("layer1.0.", "layer4.0.")),
     ("imagenet", "backbone", ("conv1_1.", "bb_0_0.")),
 )
+# The models of each implementation; a backbone alone is of none.
+MODELS_OF = {
+    source: sorted({model for name, model, _ in (*_TORCH, *_PADDLE) if name == source} - {"backbone"})
+    for source in TITLES
+    if source != "imagenet"
+}
 # Names by which a project is known whose model is none of the three.
 _FAMILIES = (
     ("mmseg", "decode_head."),

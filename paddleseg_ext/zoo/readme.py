@@ -5,7 +5,7 @@ from pathlib import Path
 
 from paddleseg_ext.files import write_whole
 from paddleseg_ext.zoo.listing import backbone, figure
-from paddleseg_ext.zoo.table import CONFIGS, published, shown_path
+from paddleseg_ext.zoo.table import CONFIGS, authors, published, shown_path
 
 _PAPERS = {
     "PSANet": "[Point-wise Spatial Attention Network for Scene Parsing]"
@@ -35,7 +35,7 @@ protocol. `python -m paddleseg_ext.zoo check` holds what the files build to the 
 `python -m paddleseg_ext.zoo show ROW` prints all of them.
 
 {tables}
-
+{authors}
 ## Use
 
 [docs/data.md](../../docs/data.md) says how to lay out the data sets.
@@ -65,6 +65,21 @@ python -m paddleseg_ext.zoo convert {example}
 
 The last column of the tables gives addresses as published; whether they still answer is not checked here.
 """
+_AUTHORS = """
+## The authors' own configurations
+
+{title} trained and tested its checkpoints with these. Model, sizes, windows, pixels, schedule and test protocol are as
+written there (`paddleseg_ext/zoo/authors.yml`); steps of its training pipeline that have no counterpart here are named
+in the files. They are the YAML to convert its checkpoints with: [docs/converting.md](../../docs/converting.md).
+
+| Configuration | Written as | Backbone | Crop | Batch | Iterations | Test |
+|-|-|-|-|-|-|-|
+{lines}
+"""
+_TITLES = {
+    "semseg": "[semseg](https://github.com/hszhao/semseg)",
+    "openseg": "[openseg.pytorch](https://github.com/openseg-group/openseg.pytorch)",
+}
 _MULTI_SCALE = """
 # The ms+flip column: the file holds its scales and its flip.
 python val.py --config {config} --aug_eval \\
@@ -100,6 +115,7 @@ def text(model: str) -> str:
     values = {"model": model, "model_lower": model.lower(), "config": shown_path(example), "example": example}
     has_multi_scale = rows[example]["miou_ms_flip"] is not None
     return _TEXT.format(
+        authors=_authors(model),
         paper=_PAPERS[model],
         count=len(rows),
         tables="\n\n".join(tables),
@@ -108,6 +124,26 @@ def text(model: str) -> str:
         but=", that of PSANet_paddle a Paddle one" if model == "PSANet" else "",
         **values,
     )
+
+
+def _authors(model: str) -> str:
+    """The section about the authors' own configurations of a model."""
+    rows = {name: row for name, row in authors().items() if row["model"] == model}
+    lines = []
+    for name, row in rows.items():
+        test = row["test"]
+        cells = (
+            f"[{name}]({name}.yml)",
+            f"`{row['config']}`",
+            f"R{row['backbone']['depth']} os{row['output_stride']}",
+            "x".join(map(str, row["crop"])),
+            str(row["batch"]),
+            str(row["schedule"]["iterations"]),
+            f"windows of {test['window'][0]}x{test['window'][1]}" if test["mode"] == "slide" else "whole pictures",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    (source,) = {row["source"] for row in rows.values()}
+    return _AUTHORS.format(title=_TITLES[source], lines="\n".join(lines))
 
 
 def _line(name: str, row: dict, remarks: list) -> str:

@@ -1,0 +1,74 @@
+"""What the shapes of weights do not show about a YAML, and how each of it is found out: the table of the documents.
+
+``python -m paddleseg_ext.convert.unshown`` prints it; docs/converting.md holds it, and a test holds both to the code.
+"""
+
+from collections.abc import Iterator
+
+from paddleseg_ext.convert.settings import fixed_settings
+from paddleseg_ext.convert.sources import MODELS_OF, TITLES
+
+# What it is, by the YAML's keys. Each leaves names and shapes as they are and changes predictions.
+UNSHOWN = {
+    "model.layout": "whose head it is: everything in the table below",
+    "model.align_corners": "corners of the resizes of pyramid, attention and logits; semseg's and openseg's layouts force it",
+    "model.backbone_indices": "which features the heads read, where two have as many channels",
+    "model.mask_size": "PSANet: the two sides of a mask that is no square",
+    "model.psa_type": "PSANet: `collect` or `distribute`, where there is one branch",
+    "model.compact": "PSANet: a logit for each position instead of each offset",
+    "model.shrink_factor": "PSANet: how much smaller the map under the attention is",
+    "model.normalization_factor": "PSANet: what divides the attended sum",
+    "model.psa_softmax": "PSANet: whether the attention is a softmax",
+    "model.bin_sizes": "PSPNet: sides of the pooled maps; how many shows",
+    "model.down_factor": "ISANet: sides of the local groups",
+    "model.dropout": "ratio before the classifiers, in training",
+    "model.backbone.output_stride": "stride of the features",
+    "model.backbone.contract_dilation": "dilation of the first block of a stage",
+    "model.backbone.ceil_mode": "rounding of the pooling after the stem",
+    "Normalize": "mean, deviation, scale and order of the channels of the pixels",
+    "ResizeByRatio": "size of the picture in a test",
+    "test_config.is_slide": "sliding windows or whole pictures, their size and step",
+    "test_config.resize_once": "logits straight to the picture's size",
+}
+# What is noted beside weights, by implementation.
+NOTED = {
+    "mmseg": {
+        "model.align_corners",
+        "model.backbone_indices",
+        "model.mask_size",
+        "model.psa_type",
+        "model.compact",
+        "model.shrink_factor",
+        "model.normalization_factor",
+        "model.psa_softmax",
+        "model.bin_sizes",
+        "model.down_factor",
+        "model.dropout",
+        "model.backbone.output_stride",
+        "model.backbone.contract_dilation",
+        "Normalize",
+        "ResizeByRatio",
+        "test_config.is_slide",
+    },
+    "openseg": {"model.down_factor", "model.backbone.output_stride", "Normalize", "ResizeByRatio"},
+}
+
+
+def table() -> Iterator[str]:
+    """The lines of a table in Markdown."""
+    yield "| key | what it is | known from whose checkpoint it is | compared with what is noted |"
+    yield "|---|---|---|---|"
+    for key, words in UNSHOWN.items():
+        known = [
+            source
+            for source, models in MODELS_OF.items()
+            if any(key in fixed_settings(source, model) for model in models)
+        ]
+        every = len(known) == len(MODELS_OF)
+        noted = [TITLES[source] for source, keys in NOTED.items() if key in keys]
+        where = "all" if every else ", ".join(TITLES[source] for source in known) or "-"
+        yield f"| `{key}` | {words} | {where} | {', '.join(noted) or '-'} |"
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))
