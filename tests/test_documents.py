@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import itertools
 import re
 import shlex
 from pathlib import Path
@@ -37,6 +38,7 @@ def listings(document):
 
 def check_command(words):
     """Raise unless the program of a command is there and takes its flags."""
+    words = list(itertools.dropwhile(re.compile(r"[A-Z]\w*=").match, words))
     if words[:3] == ["python", "-m", "paddle.distributed.launch"]:
         words = ["python", *words[next(i for i, word in enumerate(words) if word.endswith(".py")) :]]
     if words[0] == "bash":
