@@ -18,8 +18,14 @@ try:
     import cv2
     import numpy as np
     import onnxruntime
-except ImportError as error:
+except ModuleNotFoundError as error:
     sys.exit(f"error: {error.name} is not installed; run: python -m pip install numpy opencv-python onnxruntime")
+except Exception as error:  # An OpenCV for another numpy, or without a library of the system, raises what it likes.
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    sys.exit(
+        f"error: numpy, OpenCV and onnxruntime cannot all be imported ({reason}); in a new virtual environment run: "
+        "python -m pip install numpy opencv-python-headless onnxruntime"
+    )
 
 EXAMPLES = """examples:
   python deploy/onnx/infer.py --model output/onnx/model.onnx --image_path photo.jpg --save_dir output/pictures

@@ -242,12 +242,27 @@ def test_a_runtime_without_cuda_is_one_sentence(exported, infer, project, tmp_pa
     assert_one_sentence(infer.main([*words, "--save_dir", str(tmp_path / "out")]), "install onnxruntime-gpu", capfd)
 
 
-def test_a_missing_package_is_one_sentence_with_the_cure(tmp_path):
-    (tmp_path / "onnxruntime.py").write_text("raise ImportError('no', name='onnxruntime')")
+@pytest.mark.parametrize(
+    ("package", "raised", "sentence"),
+    [
+        (
+            "onnxruntime",
+            "ModuleNotFoundError('no', name='onnxruntime')",
+            "onnxruntime is not installed; run: python -m pip install numpy opencv-python onnxruntime",
+        ),
+        (
+            "cv2",
+            "ImportError('libGL.so.1: cannot open shared object file')",
+            "numpy, OpenCV and onnxruntime cannot all be imported (libGL.so.1: cannot open shared object file); in "
+            "a new virtual environment run: python -m pip install numpy opencv-python-headless onnxruntime",
+        ),
+    ],
+    ids=["missing", "unusable"],
+)
+def test_a_missing_or_unusable_package_is_one_sentence_with_the_cure(package, raised, sentence, tmp_path):
+    (tmp_path / f"{package}.py").write_text(f"raise {raised}")
     command = [sys.executable, str(ROOT / "deploy/onnx/infer.py"), "--help"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 1
-    assert done.stderr == (
-        "error: onnxruntime is not installed; run: python -m pip install numpy opencv-python onnxruntime\n"
-    )
+    assert done.stderr == f"error: {sentence}\n"
