@@ -73,6 +73,14 @@ def test_examples_of_help(name):
         check_command(words)
 
 
+def test_the_command_for_the_curves_answers_every_browser():
+    """Without a language VisualDL 2.5.3 answers 500 to a browser that asks for neither English nor Chinese."""
+    places = [*DOCUMENTS, *ROOT.glob("*.sh"), *ROOT.glob("*.py"), *(ROOT / "paddleseg_ext").rglob("*.py")]
+    found = [line for path in places for line in path.read_text(encoding="utf-8").splitlines() if "visualdl --" in line]
+    assert len(found) >= 2
+    assert all("--language en" in line for line in found), found
+
+
 def test_a_wrong_flag_or_file_would_be_seen():
     with pytest.raises(UserError, match="no_such_flag"):
         check_command(shlex.split("python val.py --config configs/x.yml --model_path m --no_such_flag"))
