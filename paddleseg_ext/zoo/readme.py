@@ -36,8 +36,8 @@ _TEXT = """\
 
 {count} rows of {model} as YAML: {whose}.
 **All figures are the publishers'**, in percent on the validation set; nothing was trained again here. Each file repeats
-its publisher's recipe: head, data pipeline, loss, schedule, test protocol. `python -m paddleseg_ext.zoo check` holds what
-the files build to the table of published facts, and `python -m paddleseg_ext.zoo show ROW` prints all of them.
+its publisher's recipe: head, data pipeline, loss, schedule, test protocol. `python -m paddleseg_ext.zoo check` holds
+what the files build to the table of published facts, and `python -m paddleseg_ext.zoo show ROW` prints all of them.
 
 {tables}
 
