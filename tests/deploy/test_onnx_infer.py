@@ -17,7 +17,7 @@ from paddleseg.cvlibs import manager
 
 import export
 import predict
-from paddleseg_ext.engine import cli
+from paddleseg_ext.engine import cli, image_list
 from paddleseg_ext.engine.build import Builder
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.models.resize import resize
@@ -200,11 +200,24 @@ def test_a_model_that_cannot_be_followed_is_one_sentence(case, exported, infer, 
     assert not (tmp_path / "out").exists()
 
 
+def test_it_looks_for_the_images_that_predict_looks_for(infer, project, tmp_path, capfd):
+    assert (infer.SUFFIXES, infer.OTHER_SUFFIXES) == (image_list.SUFFIXES, image_list.OTHER_SUFFIXES)
+    pixels = cv2.imread(str(project / "photos/a.png"))
+    for name in ("a.webp", "b.tif", "c.png"):
+        assert cv2.imwrite(str(tmp_path / name), pixels)
+    (tmp_path / "d.heic").write_bytes(b"no image")
+    found = infer.find_images(str(tmp_path))
+    assert found == [(image.path, image.name) for image in image_list.find_images(tmp_path)]
+    assert [name for _, name in found] == ["a", "b", "c"]
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning")]
+    assert f"left out, as OpenCV {cv2.__version__} cannot read: {tmp_path / 'd.heic'};" in line
+
+
 BAD_WORDS = {
     "no model": (["--model", "{tmp}/none.onnx"], "none.onnx does not exist"),
     "no ONNX": (["--model", "{tmp}/text.txt"], "text.txt cannot be read as an ONNX model"),
     "no image": (["--image_path", "{tmp}/none.png"], "none.png does not exist"),
-    "not an image": (["--image_path", "{tmp}/text.png"], "text.png is not a readable image"),
+    "not an image": (["--image_path", "{tmp}/text.png"], "text.png is not an image that OpenCV"),
     "half an image": (["--image_path", "{tmp}/half.png"], "half.png cannot be read as an image"),
     "list of what is not there": (["--image_path", "{tmp}/text.txt"], "does not exist; correct the list"),
     "empty folder": (["--image_path", "{tmp}/empty"], "holds no .jpeg"),
