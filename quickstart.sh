@@ -42,7 +42,7 @@ cat <<SUMMARY
 Done in $((SECONDS - started)) s of work.
   validation     $(grep -o 'mIoU: [0-9.]*' "$output/val.log" | tail -n 1)
   checkpoints    $output/best_model and $output/iter_*
-  curves         visualdl --logdir $output
+  curves         visualdl --logdir $output --language en
   exported model $output/export
   pictures       $output/predict and $output/infer
 SUMMARY

@@ -26,7 +26,9 @@ def parse(arguments: Sequence[str]):
         "--do_eval", action="store_true", help="evaluate before every checkpoint and keep the best in best_model."
     )
     parser.add_argument(
-        "--use_vdl", action="store_true", help="write curves and sample pictures for `visualdl --logdir SAVE_DIR`."
+        "--use_vdl",
+        action="store_true",
+        help="write curves and sample pictures for `visualdl --logdir SAVE_DIR --language en`.",
     )
     parser.add_argument("--use_ema", action="store_true", help="also keep and evaluate averaged weights (decay 0.999).")
     parser.add_argument("--resume_model", metavar="DIR", help="go on from this checkpoint, e.g. output/iter_1000.")

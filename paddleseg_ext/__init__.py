@@ -11,10 +11,13 @@ import zlib  # noqa: F401  Paddle 2.6.2 crashes scipy's import later on unless z
 # Paddle 3 says this to everyone who imports it; it is of use only to those who build operators day in, day out.
 warnings.filterwarnings("ignore", message="No ccache found")
 
-from paddleseg_ext import compat  # noqa: E402
+from paddleseg_ext.environment import required  # noqa: E402
 
-compat.apply()
+with required():
+    from paddleseg_ext import compat
 
-from paddleseg_ext import backbones, convert, datasets, engine, models, transforms  # noqa: E402, F401
+    compat.apply()
+
+    from paddleseg_ext import backbones, convert, datasets, engine, models, transforms  # noqa: F401
 
 __version__ = "0.1.0"

@@ -18,8 +18,14 @@ try:
     import cv2
     import numpy as np
     import onnxruntime
-except ImportError as error:
+except ModuleNotFoundError as error:
     sys.exit(f"error: {error.name} is not installed; run: python -m pip install numpy opencv-python onnxruntime")
+except Exception as error:  # An OpenCV for another numpy, or without a library of the system, raises what it likes.
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    sys.exit(
+        f"error: numpy, OpenCV and onnxruntime cannot all be imported ({reason}); in a new virtual environment run: "
+        "python -m pip install numpy opencv-python-headless onnxruntime"
+    )
 
 EXAMPLES = """examples:
   python deploy/onnx/infer.py --model output/onnx/model.onnx --image_path photo.jpg --save_dir output/pictures
@@ -27,6 +33,9 @@ EXAMPLES = """examples:
 """
 SETTINGS = "paddleseg_ext"  # the key of the model's metadata that holds what deploy.yaml would say
 SUFFIXES = (".jpeg", ".jpg", ".bmp", ".png")
+# Whether OpenCV reads these differs by its release and builder.
+OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm", ".pgm", ".avif", ".heic", ".heif", ".jxl")
+IMAGES = (*SUFFIXES, *OTHER_SUFFIXES)
 INTERPOLATIONS = {
     "NEAREST": cv2.INTER_NEAREST,
     "LINEAR": cv2.INTER_LINEAR,
@@ -388,19 +397,31 @@ def find_images(image_path: str) -> list:
     path = Path(image_path)
     root = path if path.is_dir() else path.parent
     if path.is_dir():
-        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        found = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGES and file.is_file())
         found = [file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+        unread = [
+            file for file in found if file.suffix.lower() in OTHER_SUFFIXES and not cv2.haveImageReader(str(file))
+        ]
+        found = [file for file in found if file not in set(unread)]
+        cannot = f"OpenCV {cv2.__version__} cannot read: {', '.join(map(str, unread))}"
         if not found:
-            raise UserError(f"--image_path: the folder {path} holds no {', '.join(SUFFIXES)} file; name another.")
+            instead = f" but files that {cannot}" if unread else ""
+            raise UserError(
+                f"--image_path: the folder {path} holds no {', '.join(IMAGES)} file{instead}; name another."
+            )
+        if unread:
+            print(f"warning: {path}: left out, as {cannot}; convert to PNG what you need.", file=sys.stderr)
     elif not path.is_file():
         raise UserError(f"--image_path: {path} does not exist; give an image, a folder of images or a list file.")
-    elif path.suffix.lower() in SUFFIXES:
+    elif path.suffix.lower() in IMAGES:
         found = [path]
     else:
         found = read_list(path)
     for file in found:
         if not cv2.haveImageReader(str(file)):
-            raise UserError(f"{file} is not a readable image; replace or remove it.")
+            raise UserError(
+                f"{file} is not an image that OpenCV {cv2.__version__} reads; convert it to PNG, replace or remove it."
+            )
     below = [file.relative_to(root) if root in file.parents else file for file in found]
     # What leads out of the results' folder is left away.
     below = [PurePath(*[part for part in file.parts if part not in ("..", ".", file.anchor)]) for file in below]
@@ -416,7 +437,7 @@ def read_list(path: Path) -> list:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
         raise UserError(
-            f"--image_path: {path} is neither an image ({', '.join(SUFFIXES)}) nor a text file that lists images."
+            f"--image_path: {path} is neither an image ({', '.join(IMAGES)}) nor a text file that lists images."
         ) from None
     found = [path.parent / line.split()[0] for line in lines if line.strip()]
     if not found:

@@ -15,9 +15,13 @@ from paddleseg.utils import logger
 
 from paddleseg_ext.engine.comparison import Comparison
 from paddleseg_ext.engine.deploy_yaml import NAME, OUTPUT_OPS, Deploy, write_deploy
+from paddleseg_ext.engine.older_program import older_functions, refusing_function
 from paddleseg_ext.engine.portable_resize import portable_resizes
 from paddleseg_ext.engine.predictor import Predictor, paddle_sentence
 from paddleseg_ext.errors import UserError
+
+# Of Paddle 3's format of programs and of Paddle 2's; see the module older_program.
+PROGRAM_SUFFIXES = (".json", ".pdmodel")
 
 
 class ExportForm(paddle.nn.Layer):
@@ -141,15 +145,22 @@ def save_program(model: paddle.nn.Layer, wanted: Deploy) -> Deploy:
     # A fresh list, because InputSpec changes the one it is given.
     spec = [paddle.static.InputSpec([None if side == -1 else side for side in shape], "float32", "x")]
     try:
-        with portable_resizes(), warnings.catch_warnings():
-            # Paddle 3 says so for every tensor that its own layers make in a program.
+        with portable_resizes(), older_functions(), warnings.catch_warnings():
+            # Paddle 3 says these of what its own layers and functions put into a program.
             warnings.filterwarnings("ignore", message=".*do not have 'place' interface")
+            warnings.filterwarnings("ignore", message=r".*Attr\(force_cpu\) of Op\(fill_constant\)")
             traced = paddle.jit.to_static(ExportForm(model, wanted.output_op), input_spec=spec, full_graph=True)
             program = traced.forward.concrete_program.main_program
             paddle.jit.save(traced, str(folder / "model"))
     except UserError:
         raise
     except Exception as error:
+        function = refusing_function(error)
+        if function:
+            raise UserError(
+                f"{type(model).__name__} calls {function}, which Paddle {paddle.__version__} cannot write in the older "
+                f"format that FLAGS_enable_pir_api=0 asks for; leave the flag out, or export with Paddle 2.6.2."
+            ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
         raise UserError(
             f"{type(model).__name__} cannot be exported with input shape {list(shape)}: {reason}; "
@@ -158,7 +169,7 @@ def save_program(model: paddle.nn.Layer, wanted: Deploy) -> Deploy:
     finally:
         # to_static leaves the wrapper's forward behind; the model's own is untouched.
         model.eval()
-    program_file = next(folder / f"model{suffix}" for suffix in (".json", ".pdmodel") if _there(folder, suffix))
+    program_file = next(folder / f"model{suffix}" for suffix in PROGRAM_SUFFIXES if _there(folder, suffix))
     custom_ops = ("psamask",) if "psamask" in _operators(program) else ()
     return dataclasses.replace(wanted, model=program_file.name, params="model.pdiparams", custom_ops=custom_ops)
 
@@ -206,15 +217,21 @@ PADDLE_INFERENCE = Form(save_program, compare)
 
 
 def _install(deploy: Deploy, save_dir: Path) -> Path:
-    """Move the checked files to where they belong; ``deploy.yaml`` last, so that it never names what is not there."""
-    names = [deploy.model]
+    """Move the checked files to where they belong; ``deploy.yaml`` last, so that it never names what is not there.
+
+    An earlier export's program in the other format goes: the weights beside it are no longer its own.
+    """
+    names, others = [deploy.model], []
     if deploy.params:
         write_deploy(deploy)
         names = [deploy.params, deploy.model, NAME]
+        others = [f"model{suffix}" for suffix in PROGRAM_SUFFIXES if f"model{suffix}" != deploy.model]
     if not save_dir.exists():
         save_dir.mkdir()
     for name in names:
         with open(deploy.folder / name, "rb") as written:
             os.fsync(written.fileno())
         os.replace(deploy.folder / name, save_dir / name)
+    for name in others:
+        (save_dir / name).unlink(missing_ok=True)
     return save_dir / names[-1]

@@ -7,11 +7,16 @@ from typing import Union
 
 import cv2
 import numpy as np
+from paddleseg.utils import logger
 from PIL import Image
 
 from paddleseg_ext.errors import UserError
 
+# PaddleSeg's endings, which every OpenCV reads, and those of other images: whether OpenCV reads them is its builder's
+# choice (GIF from 4.11 on). deploy/onnx/infer.py, which stands alone, has the same.
 SUFFIXES = (".jpeg", ".jpg", ".bmp", ".png")
+OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm", ".pgm", ".avif", ".heic", ".heif", ".jxl")
+IMAGES = (*SUFFIXES, *OTHER_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,9 @@ def find_images(image_path: Union[str, Path]) -> list:
     """The images that ``--image_path`` means, as PaddleSeg understands it, each checked to be one.
 
     Args:
-        image_path: An image; a folder, searched to the bottom for .jpeg, .jpg, .bmp and .png, hidden files apart; or
-            a text file with one image per line (its first word), relative to the folder of the file.
+        image_path: An image; a folder, searched to the bottom for ``IMAGES``, hidden files apart; or a text file with
+            one image per line (its first word), relative to the folder of the file. What of a folder OpenCV does not
+            read is left out, and a log line names it.
 
     Returns:
         A list of ``ImageFile``, never empty. Names follow the place below the folder.
@@ -40,16 +46,23 @@ def find_images(image_path: Union[str, Path]) -> list:
         found = sorted(
             file
             for file in path.rglob("*")
-            if file.suffix.lower() in SUFFIXES
+            if file.suffix.lower() in IMAGES
             and file.is_file()
             and not any(part.startswith(".") for part in file.relative_to(path).parts)
         )
+        unread = [file for file in found if file.suffix.lower() in OTHER_SUFFIXES and not _is_read(file)]
+        found = [file for file in found if file not in set(unread)]
         if not found:
-            raise UserError(f"--image_path: the folder {path} holds no {', '.join(SUFFIXES)} file; name another.")
+            instead = f" but files that {_cannot_read(unread)}" if unread else ""
+            raise UserError(
+                f"--image_path: the folder {path} holds no {', '.join(IMAGES)} file{instead}; name another."
+            )
+        if unread:
+            logger.warning(f"{path}: left out, as {_cannot_read(unread)}; convert to PNG what you need.")
         root = path
     elif not path.is_file():
         raise UserError(f"--image_path: {path} does not exist; give an image, a folder of images or a list file.")
-    elif path.suffix.lower() in SUFFIXES:
+    elif path.suffix.lower() in IMAGES:
         found, root = [path], path.parent
     else:
         found, root = _read_list(path), path.parent
@@ -75,7 +88,7 @@ def _read_list(path: Path) -> list:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
         raise UserError(
-            f"--image_path: {path} is neither an image ({', '.join(SUFFIXES)}) nor a text file that lists images."
+            f"--image_path: {path} is neither an image ({', '.join(IMAGES)}) nor a text file that lists images."
         ) from None
     found = [path.parent / line.split()[0] for line in lines if line.strip()]
     if not found:
@@ -87,7 +100,20 @@ def _read_list(path: Path) -> list:
     return found
 
 
+def _is_read(path: Path) -> bool:
+    """Whether OpenCV knows the format of a file, by its first bytes."""
+    return cv2.haveImageReader(str(path))
+
+
+def _cannot_read(files: list) -> str:
+    return f"OpenCV {cv2.__version__} cannot read: {', '.join(map(str, files))}"
+
+
 def _check_header(path: Path) -> None:
+    if path.suffix.lower() in OTHER_SUFFIXES:
+        if not _is_read(path):
+            raise UserError(f"{_cannot_read([path])}; convert it to PNG, or replace it if it is damaged.")
+        return
     try:
         with Image.open(path):
             pass

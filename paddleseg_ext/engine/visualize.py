@@ -17,6 +17,8 @@ from paddleseg_ext.datasets.class_names import class_colours
 from paddleseg_ext.errors import UserError
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+# The legend of a picture of this many pixels, or less, in pixels; that of a larger picture grows with its side.
+_SMALL_PICTURE = 800 * 800
 _FONT_SCALE = 0.45
 _LINE = 22
 _SWATCH = 14
@@ -88,16 +90,18 @@ def with_legend(
         return picture
     share = [f" {_percent(counts[index] / labels.size)}" if shares else "" for index in present]
     entries = [(names[index] + text, colours[index]) for index, text in zip(present, share)]
-    width = _SWATCH + 3 * _MARGIN + max(_text_width(text) for text, _ in entries)
     high, wide = picture.shape[:2]
+    scale = max(1.0, (high * wide / _SMALL_PICTURE) ** 0.5)
+    line, margin = round(_LINE * scale), round(_MARGIN * scale)
+    width = round(_SWATCH * scale) + 3 * margin + max(_text_width(text, scale) for text, _ in entries)
     if wide > high:
         columns = min(len(entries), max(1, round(wide / width)))
         rows = -(-len(entries) // columns)
-        panel = _draw_entries(entries, rows, width, max(wide, columns * width), rows * _LINE + _MARGIN)
+        panel = _draw_entries(entries, rows, width, max(wide, columns * width), rows * line + margin, scale)
         return np.vstack([_pad(picture, high, panel.shape[1]), panel])
-    rows = min(len(entries), max(1, (high - _MARGIN) // _LINE))
+    rows = min(len(entries), max(1, (high - margin) // line))
     columns = -(-len(entries) // rows)
-    panel = _draw_entries(entries, rows, width, columns * width, max(high, rows * _LINE + _MARGIN))
+    panel = _draw_entries(entries, rows, width, columns * width, max(high, rows * line + margin), scale)
     return np.hstack([_pad(picture, panel.shape[0], wide), panel])
 
 
@@ -127,8 +131,8 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else "<1%"
 
 
-def _text_width(text: str) -> int:
-    return cv2.getTextSize(text, _FONT, _FONT_SCALE, 1)[0][0]
+def _text_width(text: str, scale: float) -> int:
+    return cv2.getTextSize(text, _FONT, _FONT_SCALE * scale, round(scale))[0][0]
 
 
 def _pad(picture: np.ndarray, high: int, wide: int) -> np.ndarray:
@@ -137,14 +141,15 @@ def _pad(picture: np.ndarray, high: int, wide: int) -> np.ndarray:
     return padded
 
 
-def _draw_entries(entries: list, rows: int, width: int, wide: int, high: int) -> np.ndarray:
+def _draw_entries(entries: list, rows: int, width: int, wide: int, high: int, scale: float) -> np.ndarray:
     panel = np.full((high, wide, 3), _PAPER, dtype=np.uint8)
+    line, swatch, margin, pen = (round(length * scale) for length in (_LINE, _SWATCH, _MARGIN, 1))
     for position, (text, colour) in enumerate(entries):
-        left = (position // rows) * width + _MARGIN
-        top = (position % rows) * _LINE + _MARGIN
-        corner = (left + _SWATCH, top + _SWATCH)
+        left = (position // rows) * width + margin
+        top = (position % rows) * line + margin
+        corner = (left + swatch, top + swatch)
         cv2.rectangle(panel, (left, top), corner, [int(value) for value in colour[::-1]], cv2.FILLED)
-        cv2.rectangle(panel, (left, top), corner, _INK, 1)
-        place = (left + _SWATCH + _MARGIN, top + _SWATCH - 2)
-        cv2.putText(panel, text, place, _FONT, _FONT_SCALE, _INK, 1, cv2.LINE_AA)
+        cv2.rectangle(panel, (left, top), corner, _INK, pen)
+        place = (left + swatch + margin, top + swatch - 2 * pen)
+        cv2.putText(panel, text, place, _FONT, _FONT_SCALE * scale, _INK, pen, cv2.LINE_AA)
     return panel

@@ -1,10 +1,13 @@
 """Point-wise spatial attention (Zhao et al., "PSANet: Point-wise Spatial Attention Network", ECCV 2018)."""
 
+import functools
+import math
 from collections.abc import Sequence
 from typing import Optional, Union
 
 import paddle
 from paddle.nn import functional as F
+from paddleseg.utils import logger
 
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.ops import compiled, native
@@ -12,6 +15,8 @@ from paddleseg_ext.ops.backend import require, selected_backend
 from paddleseg_ext.ops.shapes import sizes
 
 MaskSize = Union[int, Sequence[int]]
+# Cells of a map of attention, (H * W) ** 2 for an image, from which on evaluation makes it in bands: 1 GB in float32.
+LARGEST_MAP = 2**28
 
 
 @paddle.jit.not_to_static
@@ -86,6 +91,8 @@ def point_wise_attention(
         )
     if normalization_factor is None:
         normalization_factor = mask_h * mask_w
+    if _is_too_large_at_once(logits):
+        return _in_bands(feature, logits, psa_type, (mask_h, mask_w), normalization_factor, psa_softmax, backend)
     weight = psamask(logits, psa_type, (mask_h, mask_w), backend)
     return attend(feature, weight, normalization_factor, psa_softmax)
 
@@ -105,13 +112,75 @@ def attend(
     Returns:
         (N, C, H, W).
     """
+    return paddle.reshape(_sums(feature, weight, normalization_factor, psa_softmax), sizes(feature))
+
+
+def _sums(
+    feature: paddle.Tensor, weight: paddle.Tensor, normalization_factor: float, psa_softmax: bool
+) -> paddle.Tensor:
+    """(N, C, P) of ``weight`` (N, H * W, P): the sums at P positions; its last dimension may be two."""
     weight = paddle.flatten(weight, 2)
     if psa_softmax:
         weight = F.softmax(weight, axis=1)
     out = paddle.bmm(paddle.flatten(feature, 2), weight)
-    if normalization_factor != 1:
-        out = out / normalization_factor
-    return paddle.reshape(out, sizes(feature))
+    return out / normalization_factor if normalization_factor != 1 else out
+
+
+def _is_too_large_at_once(logits: paddle.Tensor) -> bool:
+    """Whether the map of attention is to be made part by part. Programs and gradients need it as a whole."""
+    if not paddle.in_dynamic_mode() or paddle.is_grad_enabled():
+        return False
+    count, _, height, width = logits.shape
+    return count * (height * width) ** 2 > LARGEST_MAP
+
+
+def _in_bands(
+    feature: paddle.Tensor,
+    logits: paddle.Tensor,
+    psa_type: str,
+    mask_size: tuple,
+    normalization_factor: float,
+    psa_softmax: bool,
+    backend: Optional[str],
+) -> paddle.Tensor:
+    """As ``attend`` of ``psamask``, for some rows of positions after the others: the same sums, in less memory.
+
+    A position takes nothing but zeros from rows that the mask does not reach, so a band needs the map of the rows
+    around it alone. Where that is all of them, the map is made whole, once, and its softmax in bands.
+    """
+    count, channels, height, width = feature.shape
+    reach = mask_size[0] // 2
+    rows = max(1, LARGEST_MAP // 8 // (count * height * width * width))
+    # Products of matrices go through the processor's registers by 16: in whole lots each sum keeps its last bits.
+    lot = 16 // math.gcd(16, width)
+    rows = rows // lot * lot or rows
+    whole = None
+    if rows + 2 * reach >= height:
+        _say_what_it_takes(count, height, width)
+        whole = psamask(logits, psa_type, mask_size, backend)
+    out = []
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        if whole is not None:
+            weight = whole[:, :, top:bottom]
+        else:
+            first, last = max(0, top - reach), min(height, bottom + reach)
+            near = psamask(logits[:, :, first:last], psa_type, mask_size, backend)[:, :, top - first : bottom - first]
+            above, below = (
+                paddle.zeros([count, away * width, bottom - top, width], near.dtype) for away in (first, height - last)
+            )
+            weight = paddle.concat([above, near, below], axis=1)
+        sums = _sums(feature, weight, normalization_factor, psa_softmax)
+        out.append(paddle.reshape(sums, [count, channels, bottom - top, width]))
+    return paddle.concat(out, axis=2)
+
+
+@functools.cache
+def _say_what_it_takes(count: int, height: int, width: int) -> None:
+    logger.warning(
+        f"Point-wise attention over {height}x{width} features takes {4 * count * (height * width) ** 2 / 2**30:.1f} GB "
+        "for its map; a sliding window (--is_slide --crop_size W H --stride W H) takes less, and gives other labels."
+    )
 
 
 def _checked(x: paddle.Tensor, psa_type: str, mask_size: MaskSize) -> tuple:

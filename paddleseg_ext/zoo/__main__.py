@@ -30,7 +30,11 @@ COMMANDS = {
 
 def parse(arguments: Sequence[str]):
     """The words and flags of the command line."""
-    parser = cli.Parser("The published rows of PSANet, PSPNet and ISANet. Their figures are the publishers'.", EXAMPLES)
+    parser = cli.Parser(
+        "The 47 rows that SSSegmentation (PSANet, PSPNet, ISANet), mmsegmentation (PSANet) and PSANet_paddle publish.\n"
+        "Their figures are the publishers'.",
+        EXAMPLES,
+    )
     parser.prog = "python -m paddleseg_ext.zoo"
     parser.add_argument(
         "command", choices=COMMANDS, help=" ".join(f"{name}: {does}" for name, does in COMMANDS.items())

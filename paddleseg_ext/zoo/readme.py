@@ -13,6 +13,11 @@ _PAPERS = {
     "PSPNet": "[Pyramid Scene Parsing Network](https://arxiv.org/abs/1612.01105), CVPR 2017",
     "ISANet": "[Interlaced Sparse Self-Attention for Semantic Segmentation](https://arxiv.org/abs/1907.12273), 2019",
 }
+_WHOSE = {
+    "PSANet": "all that SSSegmentation, mmsegmentation and PSANet_paddle publish",
+    "PSPNet": "all that SSSegmentation publishes (of mmsegmentation's there is none here)",
+    "ISANet": "all that SSSegmentation publishes (of mmsegmentation's there is none here)",
+}
 _DATA_SETS = {
     "cityscapes": "Cityscapes",
     "ade20k": "ADE20K",
@@ -29,10 +34,10 @@ _TEXT = """\
 
 {paper}.
 
-The {count} published rows of {model} as YAML. **All figures are the publishers'**, in percent on the validation set;
-nothing was trained again here. Each file repeats its publisher's recipe: head, data pipeline, loss, schedule, test
-protocol. `python -m paddleseg_ext.zoo check` holds what the files build to the table of published facts, and
-`python -m paddleseg_ext.zoo show ROW` prints all of them.
+{count} rows of {model} as YAML: {whose}.
+**All figures are the publishers'**, in percent on the validation set; nothing was trained again here. Each file repeats
+its publisher's recipe: head, data pipeline, loss, schedule, test protocol. `python -m paddleseg_ext.zoo check` holds
+what the files build to the table of published facts, and `python -m paddleseg_ext.zoo show ROW` prints all of them.
 
 {tables}
 {authors}
@@ -118,6 +123,7 @@ def text(model: str) -> str:
         authors=_authors(model),
         paper=_PAPERS[model],
         count=len(rows),
+        whose=_WHOSE[model],
         tables="\n\n".join(tables),
         interval=rows[example]["schedule"]["evaluate_every"],
         multi_scale=_MULTI_SCALE.format(**values) if has_multi_scale else "",

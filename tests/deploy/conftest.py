@@ -1,5 +1,6 @@
 """A thin PSANet, the YAML that describes it, and a few pictures."""
 
+import contextlib
 import importlib.util
 from pathlib import Path
 from types import ModuleType
@@ -85,6 +86,12 @@ def use_backend(monkeypatch: pytest.MonkeyPatch):
 
     yield use
     backend.selected_backend.cache_clear()
+
+
+@pytest.fixture
+def older_format():
+    """A context in which Paddle writes programs as under FLAGS_enable_pir_api=0; Paddle 2 always does."""
+    return getattr(getattr(paddle, "pir_utils", None), "DygraphOldIrGuard", contextlib.nullcontext)
 
 
 @pytest.fixture(scope="session")

@@ -47,6 +47,23 @@ def test_predict_and_infer_write_the_same_files(project, exported, infer, tmp_pa
     assert len(np.unique(labels[0])) > 1
 
 
+def test_export_under_the_flag_for_older_programs(project, infer, tmp_path):
+    """FLAGS_enable_pir_api is read when Paddle is imported, so it takes a process of its own."""
+    words = [f"--config={project / 'config.yml'}", f"--model_path={project}", f"--save_dir={tmp_path / 'export'}"]
+    environment = {**os.environ, "FLAGS_enable_pir_api": "0"}
+    command = [sys.executable, "export.py", *words]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert read_deploy(tmp_path / "export").model == "model.pdmodel"
+    assert cli.run(predict.main, predict_words(project, tmp_path / "predict")) == 0
+    expected = files_below(tmp_path / "predict")
+    for onednn in ("False", "True"):
+        words = infer_words(tmp_path / "export", project, tmp_path / onednn, "--enable_mkldnn", onednn)
+        assert cli.run(infer.main, words) == 0
+        assert files_below(tmp_path / onednn) == expected
+
+
 def test_infer_in_a_process_of_its_own_registers_the_operator(project, exported, tmp_path):
     assert read_deploy(exported).custom_ops == ("psamask",)
     words = infer_words(exported, project, tmp_path / "infer", "--benchmark", "--model_name", "thin", "--save_log_path")

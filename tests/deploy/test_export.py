@@ -128,6 +128,72 @@ def test_paddlesegs_own_model_runs_with_onednn(align_corners, tmp_path):
         assert largest_difference(deploy, model, onednn, sizes=[(64, 96)]) <= 1e-4
 
 
+@pytest.mark.parametrize("ops", ["compiled", "native"])
+@pytest.mark.parametrize("model_class", [PSPNet, PSANet, ISANet])
+def test_a_program_in_the_older_format_gives_the_live_logits_with_and_without_onednn(
+    model_class, ops, use_backend, older_format, tmp_path
+):
+    if model_class is not PSANet and ops == "compiled":
+        pytest.skip("only PSANet has a compiled operator")
+    use_backend(ops)
+    widths = {PSPNet: {"pp_out_channels": 16}, PSANet: {"mask_size": (9, 11), "feats_channels": 16}}
+    paddle.seed(0)
+    backbone = ResNet18_v1c(output_stride=8, base_channels=8)
+    model = model_class(5, backbone, **widths.get(model_class, {"isa_channels": 8}))
+    draw(model)
+    with older_format():
+        deploy = write(model, tmp_path / "export", output_op="none", form=UNCOMPARED)
+        assert write(model, tmp_path / "labels", form=UNCOMPARED).output_op == "argmax"
+    assert deploy.model == "model.pdmodel"
+    assert deploy.custom_ops == (("psamask",) if model_class is PSANet and ops == "compiled" else ())
+    for onednn in (False, True):
+        assert largest_difference(deploy, model, onednn) <= 1e-4
+
+
+def test_the_older_format_takes_enable_memory_optim(older_format, tmp_path):
+    """deploy/python/README.md says so, to users of PaddleSeg's own infer.py."""
+    model = thin_psanet()
+    with older_format():
+        deploy = write(model, tmp_path / "export", output_op="none", form=UNCOMPARED)
+    config = paddle.inference.Config(str(deploy.folder / deploy.model), str(deploy.folder / deploy.params))
+    config.disable_gpu()
+    config.enable_memory_optim()
+    loaded = paddle.inference.create_predictor(config)
+    batch = sample_input((-1, 3, -1, -1), (97, 129))
+    loaded.get_input_handle("x").reshape(batch.shape)
+    loaded.get_input_handle("x").copy_from_cpu(batch)
+    loaded.run()
+    output = loaded.get_output_handle(loaded.get_output_names()[0]).copy_to_cpu()
+    np.testing.assert_allclose(output, Predictor(deploy)(batch), atol=1e-4)
+
+
+def test_an_export_in_the_other_format_replaces_the_program_of_the_first(older_format, tmp_path):
+    model = thin_psanet()
+    folder = tmp_path / "export"
+    first = write(model, folder, output_op="none", form=UNCOMPARED)
+    with older_format():
+        write(model, folder, output_op="none", form=UNCOMPARED)
+    assert sorted(path.name for path in folder.iterdir()) == ["deploy.yaml", "model.pdiparams", "model.pdmodel"]
+    assert write(model, folder, output_op="none", form=UNCOMPARED).model == first.model
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["deploy.yaml", "model.pdiparams", first.model])
+
+
+def test_what_the_older_format_cannot_say_is_named(older_format, tmp_path):
+    class Rolling(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.conv = paddle.nn.Conv2D(3, 5, 1)
+
+        def forward(self, x):
+            return [paddle.roll(self.conv(x), 1, 2)]
+
+    with older_format():
+        if paddle.__version__.startswith("2."):
+            pytest.skip("Paddle 2 has no newer format, and rolls in its own")
+        with pytest.raises(UserError, match=r"Rolling calls roll, which Paddle .* FLAGS_enable_pir_api=0 .*2\.6\.2"):
+            write(Rolling(), tmp_path / "export", output_op="none")
+
+
 def test_output_op_decides_what_comes_out(tmp_path):
     model = thin_psanet()
     batch = sample_input((-1, 3, -1, -1), (64, 80), batch=2)

@@ -17,7 +17,7 @@ from paddleseg.cvlibs import manager
 
 import export
 import predict
-from paddleseg_ext.engine import cli
+from paddleseg_ext.engine import cli, image_list
 from paddleseg_ext.engine.build import Builder
 from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.models.resize import resize
@@ -209,11 +209,24 @@ def test_a_model_that_cannot_be_followed_is_one_sentence(case, exported, infer, 
     assert not (tmp_path / "out").exists()
 
 
+def test_it_looks_for_the_images_that_predict_looks_for(infer, project, tmp_path, capfd):
+    assert (infer.SUFFIXES, infer.OTHER_SUFFIXES) == (image_list.SUFFIXES, image_list.OTHER_SUFFIXES)
+    pixels = cv2.imread(str(project / "photos/a.png"))
+    for name in ("a.webp", "b.tif", "c.png"):
+        assert cv2.imwrite(str(tmp_path / name), pixels)
+    (tmp_path / "d.heic").write_bytes(b"no image")
+    found = infer.find_images(str(tmp_path))
+    assert found == [(image.path, image.name) for image in image_list.find_images(tmp_path)]
+    assert [name for _, name in found] == ["a", "b", "c"]
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning")]
+    assert f"left out, as OpenCV {cv2.__version__} cannot read: {tmp_path / 'd.heic'};" in line
+
+
 BAD_WORDS = {
     "no model": (["--model", "{tmp}/none.onnx"], "none.onnx does not exist"),
     "no ONNX": (["--model", "{tmp}/text.txt"], "text.txt cannot be read as an ONNX model"),
     "no image": (["--image_path", "{tmp}/none.png"], "none.png does not exist"),
-    "not an image": (["--image_path", "{tmp}/text.png"], "text.png is not a readable image"),
+    "not an image": (["--image_path", "{tmp}/text.png"], "text.png is not an image that OpenCV"),
     "half an image": (["--image_path", "{tmp}/half.png"], "half.png cannot be read as an image"),
     "list of what is not there": (["--image_path", "{tmp}/text.txt"], "does not exist; correct the list"),
     "empty folder": (["--image_path", "{tmp}/empty"], "holds no .jpeg"),
@@ -251,12 +264,27 @@ def test_a_runtime_without_cuda_is_one_sentence(exported, infer, project, tmp_pa
     assert_one_sentence(infer.main([*words, "--save_dir", str(tmp_path / "out")]), "install onnxruntime-gpu", capfd)
 
 
-def test_a_missing_package_is_one_sentence_with_the_cure(tmp_path):
-    (tmp_path / "onnxruntime.py").write_text("raise ImportError('no', name='onnxruntime')")
+@pytest.mark.parametrize(
+    ("package", "raised", "sentence"),
+    [
+        (
+            "onnxruntime",
+            "ModuleNotFoundError('no', name='onnxruntime')",
+            "onnxruntime is not installed; run: python -m pip install numpy opencv-python onnxruntime",
+        ),
+        (
+            "cv2",
+            "ImportError('libGL.so.1: cannot open shared object file')",
+            "numpy, OpenCV and onnxruntime cannot all be imported (libGL.so.1: cannot open shared object file); in "
+            "a new virtual environment run: python -m pip install numpy opencv-python-headless onnxruntime",
+        ),
+    ],
+    ids=["missing", "unusable"],
+)
+def test_a_missing_or_unusable_package_is_one_sentence_with_the_cure(package, raised, sentence, tmp_path):
+    (tmp_path / f"{package}.py").write_text(f"raise {raised}")
     command = [sys.executable, str(ROOT / "deploy/onnx/infer.py"), "--help"]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 1
-    assert done.stderr == (
-        "error: onnxruntime is not installed; run: python -m pip install numpy opencv-python onnxruntime\n"
-    )
+    assert done.stderr == f"error: {sentence}\n"

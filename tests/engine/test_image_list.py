@@ -1,9 +1,11 @@
 """What --image_path may name."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from paddleseg_ext.engine import image_list
 from paddleseg_ext.engine.image_list import find_images, read_image
 from paddleseg_ext.errors import UserError
 
@@ -28,6 +30,35 @@ def test_one_image(photos):
 def test_a_folder_to_the_bottom_without_hidden_files(photos):
     # a.jpg and a.png keep their suffix, so that neither overwrites the other's results.
     assert sorted(image.name for image in find_images(photos)) == ["a.jpg", "a.png", "deep/b"]
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".tif", ".TIFF", ".jp2", ".ppm", ".pgm"])
+def test_other_images_that_opencv_reads(suffix, tmp_path):
+    pixels = np.full((64, 80) if suffix == ".pgm" else (64, 80, 3), 7, np.uint8)
+    assert cv2.imwrite(str(tmp_path / f"a{suffix}"), pixels)
+    (image,) = find_images(tmp_path)
+    assert find_images(tmp_path / f"a{suffix}") == [image]
+    assert read_image(image.path).shape == (64, 80, 3)
+
+
+def test_images_of_a_folder_that_opencv_does_not_read_are_named(photos, monkeypatch, capfd):
+    """OpenCV 4.5 reads no GIF, later ones do; nothing reads this HEIC."""
+    monkeypatch.setattr(image_list, "_is_read", lambda path: path.suffix not in (".gif", ".heic"))
+    names = sorted(image.name for image in find_images(photos))
+    Image.fromarray(np.zeros((4, 5, 3), np.uint8)).save(photos / "deep" / "c.gif")
+    (photos / "d.heic").write_bytes(b"no image")
+    assert sorted(image.name for image in find_images(photos)) == names
+    printed = "".join(capfd.readouterr())
+    assert f"cannot read: {photos / 'd.heic'}, {photos / 'deep/c.gif'}; convert to PNG what you need" in printed
+    for path in (photos / "d.heic", photos / "deep" / "c.gif"):
+        with pytest.raises(UserError, match=rf"cannot read: {path}; convert it to PNG"):
+            find_images(path)
+
+
+def test_a_folder_of_images_that_opencv_does_not_read(tmp_path):
+    (tmp_path / "a.heic").write_bytes(b"no image")
+    with pytest.raises(UserError, match=r"holds no .*\.png.* but files that OpenCV .* cannot read: .*a\.heic"):
+        find_images(tmp_path)
 
 
 def test_a_list_file_is_relative_to_its_folder_and_its_first_word_counts(photos):

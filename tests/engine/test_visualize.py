@@ -103,3 +103,25 @@ def test_results_are_three_files_of_the_image_size(tmp_path):
     np.testing.assert_array_equal(read, labels)
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "pseudo_color_prediction/deep/er/x.png")), labels)
     assert cv2.imread(str(tmp_path / "added_prediction/deep/er/x.png")).shape[0] > 20
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_the_legend_grows_with_the_picture(upright):
+    """Shown at one size, the legends of a large and of a middle-sized picture look alike; small ones keep theirs."""
+
+    def panel(high, wide):
+        """The share of the side that the legend takes, and the height of its first swatch in pixels."""
+        labels = np.arange(high * wide).reshape(high, wide).astype(np.uint8) % 3
+        picture = np.zeros((high, wide, 3), np.uint8)
+        drawn = visualize.with_legend(picture, labels, np.full((256, 3), 255, np.uint8), ["road", "sky", "car"])
+        beside = drawn[:, wide:] if upright else drawn[high:]
+        dark = (beside[..., 0] < 128).any(axis=1)
+        first = int(np.argmax(dark))
+        return beside.shape[upright] / (wide, high)[not upright], int(np.argmin(dark[first:]))
+
+    sizes = [(1500, 1000), (3000, 2000)] if upright else [(1000, 1500), (2000, 3000)]
+    (share, swatch), (large_share, large_swatch) = (panel(*size) for size in sizes)
+    assert large_share == pytest.approx(share, rel=0.1)
+    assert large_swatch == pytest.approx(2 * swatch, abs=3)
+    small = [(300, 200), (600, 400)] if upright else [(200, 300), (400, 600)]
+    assert {panel(*size)[1] for size in small} == {15}
