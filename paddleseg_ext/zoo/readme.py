@@ -73,9 +73,10 @@ The last column of the tables gives addresses as published; whether they still a
 _AUTHORS = """
 ## The authors' own configurations
 
-{title} trained and tested its checkpoints with these. Model, sizes, windows, pixels, schedule and test protocol are as
-written there (`paddleseg_ext/zoo/authors.yml`); steps of its training pipeline that have no counterpart here are named
-in the files. They are the YAML to convert its checkpoints with: [docs/converting.md](../../docs/converting.md).
+The checkpoints of {title} were trained and tested with these.
+Model, sizes, windows, pixels, schedule and test protocol are as written there (`paddleseg_ext/zoo/authors.yml`). Steps
+of its training pipeline that have no counterpart here are named in the files. Convert its checkpoints with these
+files: [docs/converting.md](../../docs/converting.md).
 
 | Configuration | Written as | Backbone | Crop | Batch | Iterations | Test |
 |-|-|-|-|-|-|-|

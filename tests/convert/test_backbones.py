@@ -3,6 +3,7 @@
 import numpy as np
 import paddle
 import pytest
+import yaml
 from paddleseg.models.backbones import ResNet50_vd
 
 from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_deepstem, ResNet50_v1c
@@ -77,6 +78,34 @@ def test_the_backbone_of_a_yaml_is_filled(tmp_path):
     model["backbone"]["type"] = "ResNet101_v1c"
     with pytest.raises(UserError, match=r"model\.backbone\.type: ResNet50_v1c +\(now ResNet101_v1c\)"):
         convert_weights(published("resnet50_v1c"), write_yaml(tmp_path, model))
+
+
+@pytest.mark.parametrize("renamed", [True, False])
+def test_pixels_go_with_the_backbone_of_openseg(renamed, tmp_path):
+    """Trained on BGR minus a mean. Its file has semseg's names unless openseg.pytorch's program has renamed the stem."""
+    state = published("openseg")
+    if not renamed:
+        state = {key.removeprefix("resinit."): value for key, value in state.items()}
+    model = {"type": "ISANet", "layout": "openseg", "backbone": {"type": "ResNet50_deepstem"}}
+    path = write_yaml(tmp_path, model)
+    conversion = convert_weights(state, path, source=None if renamed else "openseg")
+    assert (conversion.found.source, conversion.found.model) == ("openseg", "backbone")
+    (remark,) = conversion.remarks
+    assert remark.startswith("an ImageNet backbone of openseg.pytorch goes with Normalize: {mean: [102.9801, ")
+    content = yaml.safe_load(path.read_text())
+    content["val_dataset"]["transforms"] = [
+        {
+            "type": "Normalize",
+            "mean": [102.9801, 115.9465, 122.7717],
+            "std": [1.0] * 3,
+            "scale": 1,
+            "channel_order": "BGR",
+        }
+    ]
+    path.write_text(yaml.safe_dump(content))
+    assert convert_weights(state, path, source="openseg").remarks == ()
+    # Nobody's word for it: semseg's, whose pixels are the usual ones.
+    assert convert_weights(published("resnet50_v2"), path).remarks == ()
 
 
 def test_torchvisions_stem_does_not_fit():
