@@ -37,7 +37,7 @@ STEPS = ("train", "evaluate", "evaluate ms+flip", "predict", "export", "infer", 
 SHRINK = 8
 # Not a multiple of anything: the resize of the ADE20K and VOC rows has work to do. Cityscapes' are one eighth.
 PICTURE = {"cityscapes": (128, 256), "ade20k": (72, 103), "voc12aug": (75, 100)}
-SIZES = ("base_size", "crop_size", "target_size", "stride")
+SIZES = ("base_size", "long_size", "crop_size", "target_size", "stride")
 SCALES = ("0.75", "1.25")
 # Labels of a network after one iteration: where two classes score the same to the last digit, either may win.
 DIFFERENT_PIXELS = 1e-3
@@ -194,7 +194,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="overrule more keys, in every row.")
     parser.add_argument("--alone", nargs=2, metavar=("DATA", "DIR"), help="run one row here, on the stand-ins in DATA.")
     flags = parser.parse_args(arguments)
-    rows = [find_row(row) for row in flags.rows] or list(published())
+    rows = [find_row(row, among_authors=True) for row in flags.rows] or list(published())
     if flags.alone:
         run_alone(rows[0], Path(flags.alone[0]), Path(flags.alone[1]), flags.opts)
         return

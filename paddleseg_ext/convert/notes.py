@@ -152,15 +152,16 @@ _NORMALIZATIONS = ("BN", "SyncBN", "MMSyncBN", "NaiveSyncBN", "BN2d")
 
 def _mmseg(configuration: Mapping, model: str, notes: Notes) -> None:
     network = _mapping(configuration.get("model")) or configuration
-    head, auxiliary, backbone = (_part(network, key) for key in ("decode_head", "auxiliary_head", "backbone"))
+    head, auxiliary, backbone = (_part(network, key, notes) for key in ("decode_head", "auxiliary_head", "backbone"))
     _mmseg_backbone(backbone, notes)
     known = {**_ANY_HEAD, **_HEAD_KEYS[model]}
-    if _HEADS.get(head.get("type")) == model:
-        head = {**{key: one.default for key, one in known.items() if one.default is not None}, **head}
+    unread = [name.partition(".")[2] for name in notes.passed_over if name.startswith("decode_head.")]
     for key, one in known.items():
+        value = head.get(key)
         if key in head:
-            value = head[key]
             notes.settings[one.ours] = _listed(value) if one.is_list else value
+        elif _HEADS.get(head.get("type")) == model and one.default is not None and key not in unread:
+            notes.settings[one.ours] = _listed(one.default) if one.is_list else one.default
     for name, part in (("decode_head", head), ("auxiliary_head", auxiliary), ("backbone", backbone)):
         for key, value in part.items():
             if (name, key) in _ONLY:
@@ -283,7 +284,7 @@ _UNKNOWN = object()
 
 
 def _value(node: ast.AST, names: Mapping) -> Any:
-    """A literal, a ``dict(...)`` of literals, or a name that has been given one; else ``_UNKNOWN``."""
+    """A literal, a ``dict(...)``, or a name that has been given one; ``_UNKNOWN`` for anything else."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name):
@@ -292,8 +293,8 @@ def _value(node: ast.AST, names: Mapping) -> Any:
         value = _value(node.operand, names)
         return -value if isinstance(value, (int, float)) else _UNKNOWN
     if isinstance(node, (ast.List, ast.Tuple)):
-        values = [_value(element, names) for element in node.elts]
-        return tuple(None if value is _UNKNOWN else value for value in values)
+        values = tuple(_value(element, names) for element in node.elts)
+        return _UNKNOWN if _UNKNOWN in values else values
     pairs = ()
     if isinstance(node, ast.Dict):
         pairs = [(_value(key, names), value) for key, value in zip(node.keys, node.values) if key is not None]
@@ -301,8 +302,7 @@ def _value(node: ast.AST, names: Mapping) -> Any:
         pairs = [(keyword.arg, keyword.value) for keyword in node.keywords if keyword.arg is not None]
     else:
         return _UNKNOWN
-    found = {key: _value(value, names) for key, value in pairs if isinstance(key, str)}
-    return {key: value for key, value in found.items() if value is not _UNKNOWN}
+    return {key: _value(value, names) for key, value in pairs if isinstance(key, str)}
 
 
 # ------------------------------------------------------------------------------------------------------ openseg.pytorch
@@ -353,12 +353,14 @@ def normalization(mean: list, std: list, scale: float, order: str) -> dict:
     return {"mean": mean, "std": std, "scale": scale, "channel_order": order}
 
 
-def _part(network: Mapping, key: str) -> Mapping:
-    """A head or the backbone; of a list of auxiliary heads the one that there is."""
+def _part(network: Mapping, key: str, notes: Notes) -> Mapping:
+    """A head or the backbone; of a list of auxiliary heads the one there is. What is no plain value is set aside."""
     part = network.get(key)
     if isinstance(part, (list, tuple)) and len(part) == 1:
         part = part[0]
-    return _mapping(part) or {}
+    part = _mapping(part) or {}
+    notes.passed_over += [f"{key}.{name}" for name, value in part.items() if value is _UNKNOWN]
+    return {name: value for name, value in part.items() if value is not _UNKNOWN}
 
 
 def _mapping(value: Any) -> Optional[Mapping]:

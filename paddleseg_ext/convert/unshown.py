@@ -11,7 +11,7 @@ from paddleseg_ext.convert.sources import MODELS_OF, TITLES
 # What it is, by the YAML's keys. Each leaves names and shapes as they are and changes predictions.
 UNSHOWN = {
     "model.layout": "whose head it is: everything in the table below",
-    "model.align_corners": "corners of the resizes of pyramid, attention and logits; semseg's and openseg's layouts force it",
+    "model.align_corners": "corners of the resizes of pyramid, attention and logits; the authors' layouts force it",
     "model.backbone_indices": "which features the heads read, where two have as many channels",
     "model.mask_size": "PSANet: the two sides of a mask that is no square",
     "model.psa_type": "PSANet: `collect` or `distribute`, where there is one branch",

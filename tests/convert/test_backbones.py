@@ -82,7 +82,7 @@ def test_the_backbone_of_a_yaml_is_filled(tmp_path):
 
 @pytest.mark.parametrize("renamed", [True, False])
 def test_pixels_go_with_the_backbone_of_openseg(renamed, tmp_path):
-    """Trained on BGR minus a mean. Its file has semseg's names unless openseg.pytorch's program has renamed the stem."""
+    """Trained on BGR minus a mean. Its file has semseg's names, unless its program has renamed the stem."""
     state = published("openseg")
     if not renamed:
         state = {key.removeprefix("resinit."): value for key, value in state.items()}

@@ -200,6 +200,14 @@ def test_what_is_unknown_is_said_to_be_so(tmp_path):
     assert remark.endswith("were not compared: decode_head.strange")
 
 
+@pytest.mark.parametrize("value", ["97 * 97", "float(3)", "(97, N)"])
+def test_what_is_no_plain_value_is_said_to_be_unknown_and_gets_no_default(value):
+    """Nothing is worked out, and mmsegmentation's default is not what is meant."""
+    notes = notes_of({"meta": {"cfg": text_of("psanet", head=f"normalization_factor={value}")}}, "mmseg", "psanet")
+    assert notes.passed_over == ["decode_head.normalization_factor"]
+    assert "model.normalization_factor" not in notes.settings and notes.settings["model.compact"] is False
+
+
 def openseg(**changes) -> dict:
     network = {"backbone": "deepbase_resnet50_dilated8", "factors": [[8, 8]], "bn_type": "torchbn"}
     pixels = {"div_value": 1.0, "mean": [102.9801, 115.9465, 122.7717], "std": [1.0, 1.0, 1.0]}

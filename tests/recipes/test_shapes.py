@@ -26,6 +26,9 @@ SHAPES = (
     "psanet_resnet50_os8_voc12aug_512x512_20k_mmseg",
     "pspnet_resnet50_os16_ade20k_512x512_130e_ssseg",
     "isanet_resnet50_os8_cityscapes_1024x512_220e_ssseg",
+    # The authors' own.
+    "pspnet_resnet50_os8_ade20k_473x473_100e_semseg",
+    "isanet_resnet50_os8_ade20k_520x520_150k_openseg",
 )
 WIDTH = {"psanet": "feats_channels", "pspnet": "pp_out_channels", "isanet": "isa_channels"}
 
@@ -33,7 +36,8 @@ WIDTH = {"psanet": "feats_channels", "pspnet": "pp_out_channels", "isanet": "isa
 def thin(row: str) -> list:
     """``--opts`` that make the network of a row small."""
     model = row.split("_")[0]
-    options = ["type=ResNet18_v1c", "base_channels=8"]
+    of_authors = row.endswith(("semseg", "openseg"))
+    options = ["type=ResNet50_deepstem" if of_authors else "type=ResNet18_v1c", "base_channels=8"]
     return [f"model.backbone.{option}" for option in options] + [f"model.{WIDTH[model]}=16"]
 
 
