@@ -1,6 +1,7 @@
 """Prediction: for every image a label map, a colour map and an overlay with a legend."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Union
 
@@ -12,7 +13,9 @@ import paddleseg.transforms as T
 from paddleseg_ext.engine import visualize
 from paddleseg_ext.engine.image_list import read_image
 from paddleseg_ext.engine.inference import InferenceProtocol
+from paddleseg_ext.engine.predictor import paddle_sentence
 from paddleseg_ext.engine.progress import progress_bar
+from paddleseg_ext.errors import UserError
 from paddleseg_ext.files import write_whole
 
 # The first is ours, the other two are PaddleSeg's names.
@@ -50,9 +53,23 @@ def predict(
         for done, image in enumerate(images, 1):
             pixels = read_image(image.path, transforms.img_channels)
             data = prepare({"img": pixels.astype("float32")})
-            labels, _ = protocol(model, _batch(data["img"]), data["trans_info"])
+            with memory_suffices_for(image.path, pixels):
+                labels, _ = protocol(model, _batch(data["img"]), data["trans_info"])
             write_results(save_dir, image.name, pixels, labels.numpy()[0, 0].astype(np.uint8), names, colours)
             bar.update(done)
+
+
+@contextlib.contextmanager
+def memory_suffices_for(path: Union[str, Path], pixels: np.ndarray) -> Iterator[None]:
+    """Raise ``UserError`` where a model runs out of memory on a picture: its size, and the flags that take less."""
+    try:
+        yield
+    except MemoryError as error:
+        high, wide = pixels.shape[:2]
+        raise UserError(
+            f"{path}: the memory does not suffice for {wide}x{high} pixels at once ({paddle_sentence(error)}); move a "
+            "window over it, e.g. --is_slide --crop_size 1024 1024 --stride 683 683, or make it smaller."
+        ) from error
 
 
 def _batch(images: Union[np.ndarray, list]) -> Union[paddle.Tensor, list]:
