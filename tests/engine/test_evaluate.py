@@ -169,6 +169,7 @@ def test_prediction_follows_the_protocol_of_the_file(scenes, monkeypatch, row, s
     """predict.py writes the labels that val.py counts, whatever test_config says."""
     config = yaml.safe_load((scenes / "config.yml").read_text())
     config["test_config"] = {key: list(value) if isinstance(value, tuple) else value for key, value in row.items()}
+    config["model"]["align_corners"] = row.get("align_corners", False)
     resize = {"type": "ResizeByRatio", "base_size": [90, 70]}
     config["val_dataset"]["transforms"].insert(0, resize)
     (scenes / "config.yml").write_text(yaml.safe_dump(config))

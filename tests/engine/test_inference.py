@@ -181,7 +181,8 @@ def test_probabilities_of_windows_are_resized_as_pictures(net):
     np.testing.assert_array_equal(once.numpy(), twice.numpy())
     probabilities = F.softmax(net(picture())[0], axis=1).numpy()[0].astype("float64")
     expected = cv2.resize(probabilities.transpose(1, 2, 0), (90, 74))
-    np.testing.assert_allclose(once.numpy()[0].transpose(1, 2, 0), expected, rtol=0, atol=1e-6)
+    # OpenCV works in float64 here, Paddle's resize in float32.
+    np.testing.assert_allclose(once.numpy()[0].transpose(1, 2, 0), expected, rtol=0, atol=2e-6)
 
 
 def test_cubic_is_opencvs_and_of_the_last_resize_alone(net):
