@@ -37,6 +37,7 @@ def convert_row(name: str, checkpoint: Union[str, Path, None] = None, output: Un
     lines = [
         f"{checkpoint} holds {conversion.found.title}: {record['tensors']} tensors, written to {weights}",
         *_promise(checkpoint.name, record["sha256"]),
+        *(f"note: {remark}" for remark in conversion.remarks),
         f"published: mIoU {figure(row['miou'])} % on {row['data']['set']} {row['data']['val']}; to see it:",
         f"  python val.py --config {shown_path(name)} --model_path {weights}",
     ]

@@ -11,6 +11,7 @@ from paddleseg_ext.zoo import convert
 from paddleseg_ext.zoo.__main__ import main
 from paddleseg_ext.zoo.table import published
 from tests.convert.narrow import describe, save, their_weights
+from tests.convert.torch_writer import save_zip, tensor
 
 ROW = "pspnet_resnet50_os8_voc12aug_512x512_60e_ssseg"
 BAIDU = "psanet_resnet50_os8_cityscapes_1024x512_80k"
@@ -60,6 +61,17 @@ def test_fetches_converts_and_says_what_to_expect(zoo, small, server, scenes):
     assert (record["sha256"], record["row"]) == (digest, ROW)
     assert record["config"] == f"configs/pspnet/{ROW}.yml"
     assert record["published_at"] == published()[ROW]["checkpoint"]
+
+
+def test_what_was_not_compared_is_said(zoo, scenes, monkeypatch):
+    config = describe(scenes, layout="mmseg")
+    monkeypatch.setattr(convert, "config_path", lambda name: config)
+    weights = {name: tensor(array) for name, array in their_weights(config, "mmseg").items()}
+    text = "model = dict(decode_head=dict(type='PSPHead', strange=3))"
+    save_zip({"state_dict": weights, "meta": {"cfg": text}}, scenes / "published.pth")
+    code, out, _ = zoo(ROW, "--checkpoint", scenes / "published.pth", "--output", scenes / "made")
+    assert code == 0
+    assert "note: it notes settings that are unknown here and were not compared: decode_head.strange" in out.splitlines()
 
 
 def test_the_name_of_the_later_tables(zoo, small, server, scenes):
