@@ -126,7 +126,8 @@ def main(settings):
         "train": _train(config),
         "test": _test(config),
     }
-    return {"facts": json.dumps(facts)}
+    # What mmengine's runner notes in every checkpoint.
+    return {"facts": json.dumps(facts), "noted": config.pretty_text}
 
 
 bootstrap.answer(main)
