@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
+import yaml
+
 import paddleseg_ext  # noqa: F401  before paddle: see there
 from paddleseg_ext.convert.conversion import Conversion, convert_weights
 from paddleseg_ext.convert.output import convert_file, record_path
@@ -59,7 +61,9 @@ def parse(arguments: Sequence[str]):
         help="which entry of the checkpoint to take, e.g. model_ema (default: state_dict or model, if there is one).",
     )
     parser.add_argument(
-        "--dry-run", action="store_true", help="print what becomes of every name in the checkpoint; write nothing."
+        "--dry-run",
+        action="store_true",
+        help="print what becomes of every name in the checkpoint; write nothing.",
     )
     return parser.parse_args(arguments)
 
@@ -85,6 +89,8 @@ def main(arguments: Sequence[str]) -> None:
         # The YAML has to stand the test that any other has to.
         _convert(flags, {**settings, "config": str(fitting), "opts": None}, {"config": flags.write_config})
     command = f"python val.py --config {flags.write_config} --model_path {flags.output}"
+    if "val_dataset" not in yaml.safe_load(Path(flags.write_config).read_text(encoding="utf-8")):
+        command = "add a val_dataset with the transforms that prepare images, then " + command
     print(f"wrote {flags.write_config}; to evaluate: {command}")
 
 
@@ -97,7 +103,7 @@ def _convert(flags: argparse.Namespace, settings: dict, notes: Optional[dict] = 
         conversion, _ = convert_file(flags.checkpoint, flags.output, notes, **settings)
         print(f"wrote {flags.output}: {_summary(conversion)}; {record_path(flags.output).name} records its origin")
     for remark in conversion.remarks:
-        print(f"note: {remark}.", file=sys.stderr)
+        print(f"note: {remark}.")
 
 
 def _summary(conversion: Conversion) -> str:

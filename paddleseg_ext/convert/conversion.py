@@ -104,18 +104,33 @@ def convert_weights(
         target, remarks = _configured(fit), tuple(fit.remarks())
     _require_all(name, found, target, ours, shapes)
     weights = {n: _as_float32(found.tensors[ours[n]], ours[n], name) for n in target.shapes}
-    _refuse_nothing(weights, name)
-    return Conversion(weights, {n: ours[n] for n in target.shapes}, found, remarks)
+    origins = {n: ours[n] for n in target.shapes}
+    return Conversion(weights, origins, found, (*remarks, *_numbers(weights, origins, name)))
 
 
-def _refuse_nothing(weights: Mapping, name: str) -> None:
-    """Raise ``UserError`` where all running variances are zero: such a file was not written to its end."""
+def _numbers(weights: Mapping, origins: Mapping, name: str) -> Iterator[str]:
+    """Look at the numbers; yields a sentence for what is strange.
+
+    Raises:
+        UserError: Numbers are no numbers, or all running variances are zero: the file is damaged.
+    """
     variances = [array for n, array in weights.items() if n.endswith("._variance")]
-    empty = sum(not array.any() for array in variances)
-    if variances and empty == len(variances):
+    if variances and not any(array.any() for array in variances):
         raise UserError(
             f"{name} holds nothing but zeros where running variances belong, which no training leaves behind; it is "
             "damaged or was not written to its end, so use another copy."
+        )
+    endless = [n for n, array in weights.items() if not np.isfinite(array).all()]
+    if endless:
+        raise UserError(
+            f"{name} holds numbers that are not finite in {len(endless)} of its tensors (first {origins[endless[0]]}); "
+            "its training had diverged or it is damaged, so use an earlier or another copy."
+        )
+    empty = [n for n, array in weights.items() if (array.ndim == 4 or n.endswith("._variance")) and not array.any()]
+    if len(empty) > 1:
+        yield (
+            f"{len(empty)} of its convolutions and running variances are all zero (first {origins[empty[0]]}), so it "
+            "may be damaged"
         )
 
 
@@ -145,8 +160,7 @@ def _configured(fit: "Fit") -> Target:
         hint = " (a file that this project's train.py wrote needs no conversion)"
     raise UserError(
         f"{fit.name} holds {found.title} with other settings than {fit.config.path}, so nothing was converted{hint}; "
-        "the YAML should say (--write_config NEW.yml writes one that does)\n"
-        + _advice({**fit.differing, **fit.doubtful})
+        "the YAML should say (--write_config NEW.yml writes one that does)\n" + _advice(fit.differing)
     )
 
 
@@ -236,7 +250,7 @@ def _differences(wanted: Mapping, now: Mapping) -> dict:
 
 def _agree(key: str, value: Any, now: Any) -> bool:
     if isinstance(value, Mapping):
-        now = now or {}
+        now = now if isinstance(now, Mapping) else {}
         if key == "Normalize":
             # What counts is what happens to pixels from 0 to 255.
             value, now = _of_pixels(value), _of_pixels(now)

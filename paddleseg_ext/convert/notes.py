@@ -33,11 +33,13 @@ class Notes:
             test protocol, the others of the model.
         passed_over: Names of what is noted, is unknown here and was compared with nothing.
         unread: Whether there is a configuration that could not be read.
+        size_divisor: What the sides of pictures are padded to a multiple of in a test; None: nothing says so.
     """
 
     settings: dict = field(default_factory=dict)
     passed_over: list = field(default_factory=list)
     unread: bool = False
+    size_divisor: Optional[int] = None
 
 
 def notes_of(checkpoint: Any, source: str, model: str) -> Notes:
@@ -103,7 +105,6 @@ _WITHOUT_EFFECT = {
     "in_channels",
     "channels",
     "num_classes",
-    "out_channels",
     "in_index",
     "depth",
     "stem_channels",
@@ -128,6 +129,8 @@ _WITHOUT_EFFECT = {
 _ONLY = {
     ("decode_head", "input_transform"): (None,),
     ("decode_head", "conv_cfg"): (None,),
+    # Of a sigmoid over one channel.
+    ("decode_head", "threshold"): (None,),
     ("auxiliary_head", "type"): ("FCNHead",),
     ("auxiliary_head", "num_convs"): (1,),
     ("auxiliary_head", "kernel_size"): (3,),
@@ -147,7 +150,17 @@ _ONLY = {
     ("backbone", "plugins"): (None,),
     ("backbone", "conv_cfg"): (None,),
 }
-_NORMALIZATIONS = ("BN", "SyncBN", "MMSyncBN", "NaiveSyncBN", "BN2d")
+_NORMALIZATIONS = ("BN", "SyncBN", "MMSyncBN", "NaiveSyncBN", "BN2d", "SyncBatchNorm", "BatchNorm2d")
+# Steps of a test pipeline that leave sizes alone.
+_LOADING = {
+    "LoadImageFromFile",
+    "LoadAnnotations",
+    "PackSegInputs",
+    "Normalize",
+    "ImageToTensor",
+    "Collect",
+    "RandomFlip",
+}
 
 
 def _mmseg(configuration: Mapping, model: str, notes: Notes) -> None:
@@ -160,12 +173,14 @@ def _mmseg(configuration: Mapping, model: str, notes: Notes) -> None:
         value = head.get(key)
         if key in head:
             notes.settings[one.ours] = _listed(value) if one.is_list else value
-        elif _HEADS.get(head.get("type")) == model and one.default is not None and key not in unread:
+        elif _HEADS.get(_unscoped(head.get("type"))) == model and one.default is not None and key not in unread:
             notes.settings[one.ours] = _listed(one.default) if one.is_list else one.default
     for name, part in (("decode_head", head), ("auxiliary_head", auxiliary), ("backbone", backbone)):
         for key, value in part.items():
             if (name, key) in _ONLY:
-                _require(f"{name}.{key}", _frozen(value), _ONLY[name, key])
+                _require(f"{name}.{key}", _unscoped(_frozen(value), key), _ONLY[name, key])
+            elif key == "out_channels":
+                _require(f"{name}.{key}", value, (None, part.get("num_classes")))
             elif key not in _WITHOUT_EFFECT and key not in known:
                 notes.passed_over.append(f"{name}.{key}")
         _require_normalization(name, part)
@@ -200,10 +215,15 @@ def _require_normalization(name: str, part: Mapping) -> None:
             "each convolution, so it cannot be converted"
         )
     if isinstance(norm, Mapping):
-        _require(f"{name}.norm_cfg.type", norm.get("type", "BN"), _NORMALIZATIONS)
+        _require(f"{name}.norm_cfg.type", _unscoped(norm.get("type", "BN")), _NORMALIZATIONS)
         _require(f"{name}.norm_cfg.eps", norm.get("eps", _EPSILON), (_EPSILON,))
     if "act_cfg" in part:
-        _require(f"{name}.act_cfg.type", (_mapping(activation) or {}).get("type"), ("ReLU",))
+        _require(f"{name}.act_cfg.type", _unscoped((_mapping(activation) or {}).get("type")), ("ReLU",))
+
+
+def _unscoped(value: Any, key: str = "type") -> Any:
+    """The name of a class without the package that it is registered in, or without its module."""
+    return value.rpartition(".")[2] if key == "type" and isinstance(value, str) else value
 
 
 def _require(key: str, value: Any, allowed: tuple) -> None:
@@ -216,7 +236,9 @@ def _require(key: str, value: Any, allowed: tuple) -> None:
 
 
 def _mmseg_protocol(configuration: Mapping, network: Mapping, notes: Notes) -> None:
-    test = _mapping(network.get("test_cfg")) or {}
+    # 0.x had it beside the model.
+    places = [_mapping(place.get("test_cfg")) or {} for place in (network, configuration)]
+    test = next((one for one in places if "mode" in one), {})
     if test.get("mode") in ("whole", "slide"):
         notes.settings["test_config.is_slide"] = test["mode"] == "slide"
         if test["mode"] == "slide":
@@ -231,22 +253,41 @@ def _mmseg_protocol(configuration: Mapping, network: Mapping, notes: Notes) -> N
         preprocessor = _mapping(place.get("data_preprocessor")) or {}
         if preprocessor.get("mean") is not None:
             norm, rgb = preprocessor, preprocessor.get("bgr_to_rgb", False)
+        if preprocessor.get("test_cfg") and "data_preprocessor.test_cfg" not in notes.passed_over:
+            notes.passed_over.append("data_preprocessor.test_cfg")
     mean, std = _listed(norm.get("mean")), _listed(norm.get("std"))
     if _are_numbers(mean) and _are_numbers(std):
         notes.settings["Normalize"] = normalization(mean, std, 255, "RGB" if rgb else "BGR")
-    for step in _steps(configuration):
-        size = _listed(step.get("scale", step.get("img_scale")))
-        if _are_numbers(size) and len(size) == 2 and step.get("keep_ratio", True):
-            notes.settings["ResizeByRatio.base_size"] = size
-            break
-
-
-def _steps(configuration: Mapping) -> Iterator[Mapping]:
-    """The steps of mmsegmentation's test pipeline that say a size."""
-    pipeline = configuration.get("test_pipeline")
-    for step in pipeline if isinstance(pipeline, (list, tuple)) else ():
+    for step in _test_steps(configuration):
+        kind = _unscoped(step.get("type"))
         # 0.x gives the size to the step around the others.
-        if isinstance(step, Mapping) and step.get("type") in ("Resize", "MultiScaleFlipAug"):
+        size = _listed(step.get("scale", step.get("img_scale")))
+        if kind in ("Resize", "MultiScaleFlipAug") and _are_numbers(size) and len(size) == 2:
+            interpolation = {"bilinear": "linear", "bicubic": "cubic"}.get(step.get("interpolation", "bilinear"))
+            if interpolation is None:
+                notes.passed_over.append(f"test_pipeline.{kind}.interpolation")
+            fit = "inside" if step.get("keep_ratio", kind != "Resize") else "stretch"
+            notes.settings["ResizeByRatio"] = {
+                "base_size": size,
+                "fit": fit,
+                "interpolation": interpolation or "linear",
+            }
+        elif kind not in _LOADING:
+            notes.passed_over.append(f"test_pipeline.{kind}")
+
+
+def _test_steps(configuration: Mapping) -> Iterator[Mapping]:
+    """The steps of mmsegmentation's test pipeline: of the data that is tested on, where that says them."""
+    found: Any = None
+    for place in (("test_dataloader", "dataset"), ("data", "test"), ()):
+        held: Any = configuration
+        for key in place:
+            held = _mapping(held.get(key)) or {}
+        found = held.get("pipeline" if place else "test_pipeline")
+        if isinstance(found, (list, tuple)):
+            break
+    for step in found if isinstance(found, (list, tuple)) else ():
+        if isinstance(step, Mapping):
             yield step
 
 
@@ -319,7 +360,12 @@ def _openseg(configuration: Mapping, notes: Notes) -> None:
     if network.get("multi_grid") is not None:
         _require("network.multi_grid", _frozen(network["multi_grid"]), ((1, 1, 1),))
     factors = _listed(network.get("factors"))
-    if factors is not None and len(factors) == 1:
+    if factors is not None:
+        if len(factors) != 1:
+            raise Refused(
+                f"notes {len(factors)} pairs of factors of its attention, and the ISANet here has one, so it cannot be "
+                "converted"
+            )
         notes.settings["model.down_factor"] = _listed(factors[0])
     mean, std = _listed(norm.get("mean")), _listed(norm.get("std"))
     order = data.get("input_mode")
@@ -327,14 +373,35 @@ def _openseg(configuration: Mapping, notes: Notes) -> None:
         scale = norm.get("div_value", 1.0)
         scale = scale if _are_numbers([scale]) and scale > 0 else 1.0
         notes.settings["Normalize"] = {"mean": mean, "std": std, "scale": scale, "channel_order": order}
-    trans = _mapping(configuration.get("val_trans")) or {}
-    resize = _mapping(trans.get("resize")) or {}
-    if "resize" in (_listed(trans.get("trans_seq")) or ()):
-        side, target = resize.get("min_side_length"), _listed(resize.get("target_size"))
+    if data.get("image_tool", "cv2") != "cv2":
+        notes.passed_over.append("data.image_tool")
+    _openseg_sizes(configuration, notes)
+
+
+def _openseg_sizes(configuration: Mapping, notes: Notes) -> None:
+    """What is done to the size of a picture in validation."""
+    trans = _mapping(configuration.get("val_trans"))
+    if trans is not None:
+        resize = (_mapping(trans.get("resize")) or {}) if "resize" in (_listed(trans.get("trans_seq")) or ()) else None
+        side, target = (
+            (None, None) if resize is None else (resize.get("min_side_length"), _listed(resize.get("target_size")))
+        )
+        size = None
         if type(side) is int:
-            notes.settings["ResizeByRatio"] = {"base_size": [side, side], "fit": "cover", "interpolation": "cubic"}
+            size = {"base_size": [side, side], "fit": "cover", "interpolation": "cubic"}
         elif _are_numbers(target) and len(target) == 2:
-            notes.settings["ResizeByRatio"] = {"base_size": target, "fit": "stretch", "interpolation": "cubic"}
+            size = {"base_size": target, "fit": "stretch", "interpolation": "cubic"}
+        if resize is None or size is not None:
+            notes.settings["ResizeByRatio"] = size
+        else:
+            notes.passed_over.append("val_trans.resize")
+    val = _mapping(configuration.get("val")) or {}
+    transformer = _mapping(val.get("data_transformer"))
+    if transformer is not None:
+        stride = transformer.get("fit_stride")
+        notes.size_divisor = stride if type(stride) is int and stride > 0 else 1
+    if val.get("mode") not in (None, "ss_test", "ms_test"):
+        notes.passed_over.append("val.mode")
 
 
 INPLACE_ABN = (

@@ -113,17 +113,17 @@ def _backbone(shapes: Mapping, prefix: str) -> dict:
 
 def fixed_settings(source: str, model: str) -> dict:
     """Settings that every checkpoint of ``source`` goes with although its weights do not show them."""
-    # openseg.pytorch feeds its backbones alike, in ImageNet training too.
+    # openseg.pytorch feeds its backbones alike, in ImageNet training too. semseg's pixels stand in its programs, those of
+    # the other two in all their configurations.
     fixed = {"Normalize": OPENSEG_PIXELS} if source == "openseg" else {}
     if model == "backbone":
         return fixed
+    if source in ("ssseg", "mmseg", "semseg"):
+        fixed["Normalize"] = IMAGENET_PIXELS
     fixed["model.layout"] = source
     if source in ("semseg", "openseg"):
         fixed["model.backbone.contract_dilation"] = source == "openseg"
         fixed["model.backbone.ceil_mode"] = source == "openseg"
-    if source == "semseg":
-        # Written into its tool/train.py and tool/test.py.
-        fixed["Normalize"] = IMAGENET_PIXELS
     if source != "ssseg":
         fixed["test_config.resize_once"] = False
     return fixed

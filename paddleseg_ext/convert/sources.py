@@ -147,14 +147,21 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, source: Optional[
     if not isinstance(checkpoint, Mapping):
         raise Refused(f"holds a {type(checkpoint).__name__}, not the weights of a model by name")
     left_out = []
-    found = entry if entry is not None else next((e for e in ENTRIES if isinstance(checkpoint.get(e), Mapping)), None)
+    found = entry
+    if found is None:
+        # An empty one is what a wrapper left behind.
+        filled = [e for e in ENTRIES if isinstance(checkpoint.get(e), Mapping)]
+        found = next((e for e in filled if checkpoint[e]), filled[0] if filled else None)
     if found is None:
         held = checkpoint
     else:
-        if not isinstance(checkpoint.get(found), Mapping):
-            there = ", ".join(str(key) for key in checkpoint if isinstance(checkpoint[key], Mapping)) or "none"
-            raise Refused(f"has no entry {found} that holds weights; entries that could: {there}")
-        held = checkpoint[found]
+        held = _within(checkpoint, found)
+        if held is None:
+            there = [shown(key) for key in checkpoint if isinstance(checkpoint[key], Mapping)]
+            there += [name for name in _holders(checkpoint) if name not in there]
+            raise Refused(f"has no entry {found} that holds weights; entries that could: {', '.join(there) or 'none'}")
+        if not held:
+            raise Refused(f"holds no weights in its entry {found}; {_cure(checkpoint, found)}")
         for key in checkpoint:
             if entry is None and key != found and key not in (*LEFT_OUT_ENTRIES, *ENTRIES):
                 raise Refused(
@@ -168,11 +175,11 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, source: Optional[
             left_out.append(key)
         elif not isinstance(key, str) or not hasattr(value, "shape") or not hasattr(value, "dtype"):
             kind = type(value).__name__
-            raise Refused(f"has {shown(key)} of type {kind} among its weights; {_cure(held)}")
+            raise Refused(f"has {shown(key)} of type {kind} among its weights; {_cure(checkpoint, found)}")
         else:
             tensors[key] = value
     if not tensors:
-        raise Refused("holds no weights; give a file that a training script saved")
+        raise Refused(f"holds no weights; {_cure(checkpoint, found)}")
     source, model = recognise(tensors, source)
     unwanted = [name for name in tensors if _is_left_out(name, model)]
     for name in unwanted:
@@ -182,17 +189,34 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, source: Optional[
     return found_weights
 
 
-def _cure(held: Mapping) -> str:
-    """What to do about a file whose weights are not where they are looked for."""
-    entries = [
-        key
-        for key, value in held.items()
-        if isinstance(key, str) and isinstance(value, Mapping) and any(hasattr(one, "shape") for one in value.values())
-    ]
+def _within(checkpoint: Mapping, entry: str) -> Optional[Mapping]:
+    """The mapping ``entry`` of a checkpoint, dots going deeper; None if there is none."""
+    if isinstance(checkpoint.get(entry), Mapping):
+        return checkpoint[entry]
+    first, dot, rest = entry.partition(".")
+    return _within(checkpoint[first], rest) if dot and isinstance(checkpoint.get(first), Mapping) else None
+
+
+def _holders(held: Mapping, above: str = "", depth: int = 3) -> list:
+    """Entries of a checkpoint that hold tensors, as ``--entry`` names them."""
+    found = []
+    for key, value in held.items():
+        if isinstance(key, str) and isinstance(value, Mapping):
+            name = f"{above}{key}"
+            if any(hasattr(one, "shape") for one in value.values()):
+                found.append(shown(name))
+            elif depth > 1:
+                found += _holders(value, f"{name}.", depth - 1)
+    return found
+
+
+def _cure(checkpoint: Mapping, found: Optional[str]) -> str:
+    """What to do about a file whose weights are not where they are looked for, the entry ``found``."""
+    entries = [name for name in _holders(checkpoint) if name != found]
     if not entries:
         return "give what a training script saved"
-    return f"if they are in its entry {entries[0]}, say --entry {shown(entries[0])}" + (
-        f" (others that hold tensors: {', '.join(map(shown, entries[1:6]))})" if entries[1:] else ""
+    return f"if they are in its entry {entries[0]}, say --entry {entries[0]}" + (
+        f" (others that hold tensors: {', '.join(entries[1:6])})" if entries[1:] else ""
     )
 
 

@@ -27,8 +27,8 @@ class Target:
         model: 'pspnet', 'psanet', 'isanet' or 'backbone'.
         shapes: Shape by name.
         settings: What the YAML says, defaults included, by its keys: arguments of model and backbone,
-            ``test_config.*``, and of the steps that prepare images ``Normalize``, ``ResizeByRatio`` and
-            ``ResizeByRatio.base_size``; empty where there is no YAML.
+            ``test_config.*``, and of the steps that prepare images ``Normalize`` and ``ResizeByRatio``; empty where
+            there is no YAML.
     """
 
     described_by: str
@@ -97,7 +97,6 @@ def declared_settings(
         if "ResizeByRatio" in steps:
             given = {key: value for key, value in steps["ResizeByRatio"].items() if key != "type"}
             settings["ResizeByRatio"] = {"fit": "inside", "interpolation": "linear", **given}
-            settings["ResizeByRatio.base_size"] = given.get("base_size")
     return settings
 
 

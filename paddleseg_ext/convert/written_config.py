@@ -14,7 +14,7 @@ from paddleseg.cvlibs import Config, manager
 from paddleseg_ext.convert.conversion import Fit, as_yaml, fit_of
 from paddleseg_ext.convert.files import open_checkpoint
 from paddleseg_ext.convert.refusal import Refused
-from paddleseg_ext.convert.settings import Undecided
+from paddleseg_ext.convert.settings import Undecided, settings_of
 from paddleseg_ext.convert.sources import TITLES, find_weights
 from paddleseg_ext.engine.build import quietly
 from paddleseg_ext.engine.config import load_config
@@ -23,7 +23,8 @@ from paddleseg_ext.errors import UserError
 from paddleseg_ext.files import write_whole
 
 # Steps of a validation pipeline that are about an image's size.
-_OF_SIZE = {kind.__name__ for kind in RESIZES} | {"Padding", "PadToSize"}
+_RESIZES = {kind.__name__ for kind in RESIZES}
+_OF_SIZE = _RESIZES | {"Padding", "PadToSize"}
 _EVALUATION = ("absent_classes", "auc_roc")
 
 
@@ -62,10 +63,14 @@ def fitting_config(
         raise UserError(f"{checkpoint} {refused}.") from None
     fit = fit_of(loaded, found, held, str(checkpoint))
     content = fitted(fit)
-    with write_whole(output) as temporary:
-        text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
-        temporary.write_text(_heading(fit, checkpoint) + text, encoding="utf-8")
-        yield temporary
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
+    try:
+        with write_whole(output) as temporary:
+            temporary.write_text(_heading(fit, checkpoint) + text, encoding="utf-8")
+            yield temporary
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"--write_config: {output} could not be written ({reason}); choose another place.") from error
 
 
 def _load(config: Union[str, Path], opts: Optional[Sequence[str]]) -> Config:
@@ -153,18 +158,20 @@ def _fit_steps(dic: dict, fit: Fit, changes: Mapping) -> None:
     steps = (dic.get("val_dataset") or {}).get("transforms")
     if steps is None:
         return
-    of_size = changes.get("ResizeByRatio")
-    if "model.layout" in changes and fit.found.source in ("semseg", "openseg"):
-        before, after = _sizes_of(fit)
-        normalize = [step for step in steps if step.get("type") not in _OF_SIZE]
-        steps[:] = [*([{"type": "ResizeByRatio", **of_size}] if of_size else before), *normalize, *after]
-    elif of_size:
-        steps[:] = [step for step in steps if step.get("type") not in {kind.__name__ for kind in RESIZES}]
-        steps.insert(0, {"type": "ResizeByRatio", **of_size})
-    if "ResizeByRatio.base_size" in changes:
-        for step in steps:
-            if step.get("type") == "ResizeByRatio":
-                step["base_size"] = list(changes["ResizeByRatio.base_size"])
+    before, after = [], []
+    if "model.layout" in changes:
+        before, after = _sizes_of(fit, steps)
+        steps[:] = [step for step in steps if step.get("type") not in _OF_SIZE]
+    if "ResizeByRatio" in changes:
+        steps[:] = [step for step in steps if step.get("type") not in _RESIZES]
+        size = changes["ResizeByRatio"]
+        before = [] if size is None else [{"type": "ResizeByRatio", **_without_defaults(size)}]
+    steps[:] = [*before, *steps, *after]
+
+
+def _without_defaults(size: Mapping) -> dict:
+    usual = {"fit": "inside", "interpolation": "linear"}
+    return {key: value for key, value in size.items() if usual.get(key) != value}
 
 
 def _fit_protocol(dic: dict, fit: Fit, changes: Mapping) -> None:
@@ -202,11 +209,11 @@ def protocol_for(fit: Fit) -> dict:
             "aug_rescale": "image",
         }
     if source == "semseg":
-        side, _ = _semseg_sizes(fit)
+        window = _semseg_window(fit)
         return {
             "is_slide": True,
-            "crop_size": [side, side],
-            "stride": [math.ceil(side * 2 / 3)] * 2,
+            "crop_size": window,
+            "stride": [math.ceil(side * 2 / 3) for side in window],
             "aug_eval": True,
             "scales": [1.0],
             "flip_horizontal": True,
@@ -219,32 +226,48 @@ def protocol_for(fit: Fit) -> dict:
     return {}
 
 
-def _semseg_sizes(fit: Fit) -> tuple:
-    """Side of the window and long side of the picture that semseg's configurations have for such a checkpoint."""
-    city = _classes_of(fit) == 19
-    side = 713 if city else 473
-    if fit.found.model == "psanet":
-        # A mask that covers the map of a window: 2 * ((side - 1) / 16 + 1) - 1, at its shrink factor of 2.
-        mask, _ = fit.differing.get("model.mask_size", (fit.target.settings["model.mask_size"], None))
-        side = 705 if city else 465
-        if mask[0] == mask[1] and mask[0] % 2 and mask[0] > 1:
-            side = (mask[0] - 1) * 8 + 1
-    return side, 2048 if city else 512
+def _semseg_window(fit: Fit) -> list:
+    """(width, height) of the window that semseg's configurations have for such a checkpoint."""
+    side = 713 if _classes_of(fit) == 19 else 473
+    if fit.found.model != "psanet":
+        return [side, side]
+    mask, factor = (
+        fit.differing.get(key, (fit.target.settings[key], None))[0]
+        for key in ("model.mask_size", "model.shrink_factor")
+    )
+    if not all(cells % 2 and cells > 1 for cells in mask):
+        return [705, 705] if _classes_of(fit) == 19 else [465, 465]
+    # A mask covers the map of a window: 2 * ((side - 1) / (8 * factor) + 1) - 1 cells.
+    height, width = ((cells - 1) // 2 * 8 * factor + 1 for cells in mask)
+    return [width, height]
 
 
 def _classes_of(fit: Fit) -> int:
-    return next(array.shape[0] for name, array in fit.found.tensors.items() if name.endswith("cls.4.weight"))
+    """How many there are, in the checkpoint as in the YAML."""
+    return settings_of(fit.target.shapes, fit.found.model)["model.num_classes"]
 
 
-def _sizes_of(fit: Fit) -> tuple:
-    """Steps about sizes before and after ``Normalize``, in validation, of semseg or openseg.pytorch."""
-    if fit.found.source == "openseg":
-        return [], [{"type": "PadToSize", "size_divisor": 8}]
-    side, long_size = _semseg_sizes(fit)
-    return (
-        [{"type": "ResizeByLong", "long_size": long_size}],
-        [{"type": "PadToSize", "target_size": [side, side], "position": "center", "at_least": True}],
-    )
+def _sizes_of(fit: Fit, steps: Sequence[Mapping]) -> tuple:
+    """Steps about sizes before and after ``Normalize``, in validation, of the checkpoint's implementation.
+
+    Args:
+        steps: Those of the YAML, which was of another implementation.
+    """
+    source = fit.found.source
+    if source == "openseg":
+        divisor = 8 if fit.notes.size_divisor is None else fit.notes.size_divisor
+        return [], [{"type": "PadToSize", "size_divisor": divisor}] if divisor > 1 else []
+    if source == "semseg":
+        long_size = 2048 if _classes_of(fit) == 19 else 512
+        pad = {"target_size": _semseg_window(fit), "position": "center", "at_least": True}
+        return [{"type": "ResizeByLong", "long_size": long_size}], [{"type": "PadToSize", **pad}]
+    if source in ("ssseg", "mmseg"):
+        for step in steps:
+            if step.get("type") == "ResizeByRatio" and not {"fit", "interpolation"} & set(step):
+                return [dict(step)], []
+        # Of their configurations: Cityscapes, and all else.
+        return [{"type": "ResizeByRatio", "base_size": [2048, 1024 if _classes_of(fit) == 19 else 512]}], []
+    return [], []
 
 
 def _heading(fit: Fit, checkpoint: Union[str, Path]) -> str:

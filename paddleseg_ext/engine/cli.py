@@ -48,7 +48,8 @@ class _Refuse(argparse.Action):
 class Parser(argparse.ArgumentParser):
     """An argparse parser whose errors are ``UserError`` sentences that name the nearest flag.
 
-    Any beginning of a flag that no other flag shares stands for it, as in PaddleSeg's parsers.
+    Any beginning of a flag that no other flag shares stands for it, as in PaddleSeg's parsers. Between words ``-`` and
+    ``_`` are alike.
 
     Args:
         description: What the command does, in a sentence or two.
@@ -95,7 +96,7 @@ class Parser(argparse.ArgumentParser):
         known = list(self._option_string_actions)
         if flag in known:
             return flag
-        begun = [name for name in known if name.startswith(flag)]
+        begun = [name for name in known if name.replace("-", "_").startswith(flag.replace("-", "_"))]
         found = [name for name in begun if name not in self._giving_way] or begun
         if len(found) > 1:
             raise UserError(f"{flag} may be {', '.join(begun[:-1])} or {begun[-1]}; write more of the one you mean.")

@@ -115,6 +115,8 @@ class ValidatedConfig(Config):
             dic["iters"] = iters
         for item in opts or ():
             _apply_option(dic, item)
+            if item.startswith("model."):
+                _one_spelling({item.partition("=")[0][len("model.") :]}, dic.get("model"))
         _check_keys(self, dic)
         _move_decay(dic, self.written)
         if not self._training:
@@ -224,6 +226,8 @@ def _read(path: Path, chain: tuple) -> tuple:
         _require_yaml(str(base_path), f"{places[('_base_',)][0]} line {places[('_base_',)][1]}, _base_")
         base_dic, base_places = _read(base_path, chain + (path.resolve(),))
         _check_mergeable(path, dic, base_dic, places, ())
+        if isinstance(dic.get("model"), dict):
+            _one_spelling(set(dic["model"]), base_dic.get("model"))
         dic = merge_config_dicts(dic, base_dic)
         places = {**base_places, **places}
     dic.pop("_inherited_", None)
@@ -318,6 +322,18 @@ def _check_mergeable(path: Path, dic: dict, base: dict, places: dict, key: tuple
                 "add `_inherited_: False` to replace it."
             )
         _check_mergeable(path, value, base[name], places, here)
+
+
+# Two ways to say one thing; PSANet_paddle writes the former.
+_SPELLINGS = ({"mask_h", "mask_w"}, {"mask_size"})
+
+
+def _one_spelling(newer: set, older: Any) -> None:
+    """Take out of ``older`` what ``newer`` says in another way: a file overrules its base, an option the file."""
+    for said, other in (_SPELLINGS, _SPELLINGS[::-1]):
+        if said & newer and not other & newer and isinstance(older, dict):
+            for key in other:
+                older.pop(key, None)
 
 
 def _apply_option(dic: dict, item: str) -> None:
@@ -534,8 +550,11 @@ def _settle_align_corners(config: ValidatedConfig) -> None:
     model, component = config.dic["model"], manager.MODELS[config.dic["model"]["type"]]
     defaults = {name: p.default for name, p in inspect.signature(component).parameters.items()}
     own, after, because = model.get("align_corners", defaults.get("align_corners")), False, ""
+    if not isinstance(model.get("align_corners", False), bool):
+        where = config.where("model", "align_corners")
+        raise UserError(f"{where}: model.align_corners must be true or false, not {model['align_corners']!r}.")
     layout = model.get("layout", defaults.get("layout"))
-    row = getattr(component, "layouts", {}).get(layout)
+    row = getattr(component, "layouts", {}).get(layout) if isinstance(layout, str) else None
     if row is not None:
         if row.align_corners is not None:
             because = f" with layout {layout}"

@@ -17,6 +17,7 @@ from paddleseg_ext.engine.inference import InferenceProtocol, check_setting
 from paddleseg_ext.engine.progress import progress_bar
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.models.segmentor import Segmentor
 
 # PaddleSeg's choice of what runs in which precision under AMP.
 AMP_WHITE_LIST = {"elementwise_add", "batch_norm", "sync_batch_norm"}
@@ -30,6 +31,20 @@ def amp_context(precision: str, amp_level: str) -> contextlib.AbstractContextMan
     return paddle.amp.auto_cast(
         level=amp_level, enable=True, custom_white_list=AMP_WHITE_LIST, custom_black_list=AMP_BLACK_LIST
     )
+
+
+def _align_corners(said: Optional[bool], model: paddle.nn.Layer) -> bool:
+    """Of the resize to the original size.
+
+    Raises:
+        UserError: ``said`` is not what the model does.
+    """
+    if said is None:
+        return getattr(model, "original_align_corners", False)
+    its_own = getattr(model, "align_corners", said)
+    if isinstance(model, Segmentor) and said != its_own:
+        raise UserError(f"align_corners {said} is not the model's, which is {its_own}; leave it out.")
+    return said
 
 
 def evaluate(
@@ -47,7 +62,7 @@ def evaluate(
     num_workers: int = 0,
     print_detail: bool = True,
     auc_roc: bool = False,
-    align_corners: bool = False,
+    align_corners: Optional[bool] = None,
     resize_once: bool = False,
     aug_average: str = "logits",
     aug_rescale: str = "tensor",
@@ -72,7 +87,9 @@ def evaluate(
         num_workers: Reading processes.
         print_detail: Log the figures and draw a progress bar.
         auc_roc: Also the area under the ROC curve; needs labels free of the ignore value, keeps all logits in memory.
-        align_corners, resize_once, aug_average, aug_rescale, interpolation, slide_batch_size: See
+        align_corners: Of the resize of the logits to the original size; None: as the model's implementation does,
+            without for PaddleSeg's own models. It cannot be another than the model's.
+        resize_once, aug_average, aug_rescale, interpolation, slide_batch_size: See
             ``InferenceProtocol``.
         absent_classes: How a class counts that is neither in the labels nor in the predictions of the whole data set:
             ``'zero'``, as IoU and Dice 0, as PaddleSeg has it; ``'skip'``, not at all, as mmsegmentation and
@@ -95,7 +112,7 @@ def evaluate(
         stride=stride,
         crop_size=crop_size,
         slide_batch_size=slide_batch_size,
-        align_corners=align_corners,
+        align_corners=_align_corners(align_corners, model),
         resize_once=resize_once,
         aug_average=aug_average,
         aug_rescale=aug_rescale,

@@ -78,6 +78,11 @@ def run_export(
             test_config=_told(protocol),
             form=form,
         )
+    if file_format == "onnx" and protocol.aug_eval:
+        logger.warning(
+            "deploy/onnx/infer.py does not average over scales or mirrored images, which test_config asks for "
+            "(aug_eval), and will refuse this model; export with --opts test_config.aug_eval=false for it."
+        )
     flag = "python/infer.py --config" if file_format == "paddle" else "onnx/infer.py --model"
     logger.info(f"Exported to {path.parent}; try: python deploy/{flag} {path} --image_path IMAGE")
 

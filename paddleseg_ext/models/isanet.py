@@ -70,6 +70,7 @@ class ISANet(Segmentor):
             align_mode=row.align_mode,
             auxiliary_in_eval=row.auxiliary_in_eval,
             unbiased_variance=row.unbiased_variance,
+            original_align_corners=row.original_align_corners,
         )
         self.head = ISAHead(
             num_classes,

@@ -83,6 +83,7 @@ class PSANet(Segmentor):
             enable_auxiliary_loss,
             align_corners if row.align_corners is None else row.align_corners,
             unbiased_variance=row.unbiased_variance,
+            original_align_corners=row.original_align_corners,
         )
         aux_in, main_in = self.in_channels
         sides = mask_sides(mask_size, mask_h, mask_w)

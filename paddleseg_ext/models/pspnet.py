@@ -69,6 +69,7 @@ class PSPNet(Segmentor):
             align_corners if row.align_corners is None else row.align_corners,
             auxiliary_in_eval=row.auxiliary_in_eval,
             unbiased_variance=row.unbiased_variance,
+            original_align_corners=row.original_align_corners,
         )
         self.head = PSPHead(
             num_classes,

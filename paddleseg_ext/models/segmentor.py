@@ -23,6 +23,7 @@ class Segmentor(nn.Layer):
         backbone_indices: Which features feed the auxiliary and the main head.
         enable_auxiliary_loss: Whether training also returns the auxiliary logits.
         align_corners: Of the resize of the logits to the input's size.
+        original_align_corners: Of their resize to a picture's original size in a test; None: as of the former.
         align_mode: Of the same resize, see ``resize``.
         auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
         unbiased_variance: Whether batch normalisation, the backbone's too, keeps its running variance as torch does.
@@ -45,6 +46,7 @@ class Segmentor(nn.Layer):
         align_mode: int = 0,
         auxiliary_in_eval: bool = False,
         unbiased_variance: bool = False,
+        original_align_corners: Optional[bool] = None,
     ):
         super().__init__()
         count = len(backbone.feat_channels)
@@ -57,6 +59,7 @@ class Segmentor(nn.Layer):
         self.backbone_indices = tuple(backbone_indices)
         self.enable_auxiliary_loss = enable_auxiliary_loss
         self.align_corners = align_corners
+        self.original_align_corners = align_corners if original_align_corners is None else original_align_corners
         self.align_mode = align_mode
         self.auxiliary_in_eval = auxiliary_in_eval
         self.unbiased_variance = unbiased_variance

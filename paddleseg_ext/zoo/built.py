@@ -452,7 +452,7 @@ def _test(config: Config, transforms: list) -> dict:
         "mean": None if normalise is None else _eight_bit(normalise.mean, normalise.scale),
         "std": None if normalise is None else _eight_bit(normalise.std, normalise.scale),
         "logits": "once" if protocol["resize_once"] else "twice",
-        "align_corners": protocol["align_corners"],
+        "align_corners": bool(protocol["align_corners"]),
         "absent_classes": protocol["absent_classes"],
         "multi_scale": None,
     }

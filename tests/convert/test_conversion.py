@@ -220,6 +220,39 @@ def test_an_entry_of_another_name(described):
     assert convert_weights(held, described(PSANET), entry="net").found.entry == "net"
 
 
+@pytest.mark.parametrize("above", [("state_dict", "net"), ("model", "state_dict"), ("net", "module")])
+def test_an_entry_within_an_entry(above, described):
+    outer, inner = above
+    held = {"epoch": 3, outer: {inner: dict(state_dict(PSANET))}}
+    assert f"say --entry {outer}.{inner}" in refusal(held, described(PSANET))
+    assert convert_weights(held, described(PSANET), entry=f"{outer}.{inner}").found.entry == f"{outer}.{inner}"
+
+
+def test_an_empty_entry_is_passed_over(described):
+    held = {"state_dict": {}, "net": dict(state_dict(PSANET))}
+    assert "say --entry net" in refusal(held, described(PSANET))
+    assert (
+        convert_weights({"state_dict": {}, "model": dict(state_dict(PSANET))}, described(PSANET)).found.entry == "model"
+    )
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_that_are_not_finite(value, described):
+    state = state_dict("ssseg_psanet_18_os8")
+    state["proj.1.weight"] = np.full_like(state["proj.1.weight"], value)
+    message = refusal(state, described("ssseg_psanet_18_os8"))
+    assert "not finite in 1 of its tensors (first proj.1.weight)" in message
+
+
+def test_a_file_whose_second_half_was_not_written(described):
+    state = state_dict("ssseg_psanet_18_os8")
+    for number, (key, array) in enumerate(state.items()):
+        if number > len(state) / 2:
+            state[key] = np.zeros_like(array)
+    remarks = convert_weights(state, described("ssseg_psanet_18_os8")).remarks
+    assert any("are all zero (first " in remark and "may be damaged" in remark for remark in remarks)
+
+
 def test_nothing_but_zeros(described):
     """Converted it would divide every feature by next to nothing."""
     state = {key: np.zeros_like(array) for key, array in state_dict("ssseg_psanet_18_os8").items()}

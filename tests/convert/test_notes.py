@@ -25,6 +25,11 @@ def text_of(model: str, head: str = "", backbone: str = RESNET, network: str = "
     )
 
 
+def remarks(checkpoint: dict, config) -> list:
+    """What the conversion remarks, but for the pixels, which the small YAML has PaddleSeg's of."""
+    return [line for line in convert_weights(checkpoint, config).remarks if " goes with Normalize: " not in line]
+
+
 def noted(model: str, **changes: str) -> dict:
     return notes_of({"meta": {"cfg": text_of(model, **changes)}}, "mmseg", model).settings
 
@@ -89,7 +94,7 @@ def test_a_setting_of_a_head_that_shapes_do_not_show(model, head, key, value, tm
     fitting = {**described, key.partition(".")[2]: value}
     if value is True and key == "model.compact":
         fitting["mask_size"] = [97, 97]
-    assert convert_weights(checkpoint, write_yaml(tmp_path, fitting)).remarks == ()
+    assert remarks(checkpoint, write_yaml(tmp_path, fitting)) == []
 
 
 @pytest.mark.parametrize(
@@ -141,6 +146,53 @@ def test_without_normalization():
         notes_of({"meta": {"cfg": text}}, "mmseg", "pspnet")
 
 
+@pytest.mark.parametrize("place", ["test_dataloader", "data"])
+def test_the_pipeline_of_the_data_that_is_tested_on_counts(place):
+    resize = "dict(type='mmseg.Resize', scale=(64, 32), keep_ratio=False, interpolation='bicubic')"
+    held = f"dict(pipeline=[{resize}, dict(type='Strange')])"
+    data = f"test_dataloader = dict(dataset={held})" if place == "test_dataloader" else f"data = dict(test={held})"
+    rest = f"test_pipeline = [dict(type='Resize', scale=(9, 9), keep_ratio=True)]\n{data}\n"
+    notes = notes_of({"meta": {"cfg": text_of("pspnet", rest=rest)}}, "mmseg", "pspnet")
+    assert notes.settings["ResizeByRatio"] == {"base_size": [64, 32], "fit": "stretch", "interpolation": "cubic"}
+    assert notes.passed_over == ["test_pipeline.Strange"]
+
+
+def test_other_places_of_a_test_protocol():
+    old = "test_cfg = dict(mode='slide', crop_size=(33, 65), stride=(22, 43))\n"
+    assert noted("pspnet", rest=old)["test_config.crop_size"] == [65, 33]
+    assert "test_config.is_slide" not in noted("pspnet", rest="test_cfg = dict(type='TestLoop')\n")
+    padded = "data_preprocessor = dict(mean=[0.0, 0.0, 0.0], test_cfg=dict(size_divisor=32))\n"
+    notes = notes_of({"meta": {"cfg": text_of("pspnet", rest=padded)}}, "mmseg", "pspnet")
+    assert notes.passed_over == ["data_preprocessor.test_cfg"]
+
+
+@pytest.mark.parametrize("scope", ["mmseg.", "mmseg.models.backbones.resnet."])
+def test_a_class_under_the_name_of_its_package_is_the_same_class(scope):
+    norm = "norm_cfg=dict(type='torch.nn.SyncBatchNorm')"
+    backbone = RESNET.replace("type='ResNetV1c'", f"type='{scope}ResNetV1c', {norm}")
+    text = text_of("psanet", backbone=backbone).replace("'PSAHead'", f"'{scope}PSAHead'")
+    notes = notes_of({"meta": {"cfg": text}}, "mmseg", "psanet")
+    assert notes.settings["model.psa_type"] == "bi-direction" and not notes.passed_over
+
+
+@pytest.mark.parametrize(
+    "head, right",
+    [
+        ("num_classes=2, out_channels=1, threshold=0.3", False),
+        ("num_classes=2, out_channels=1", False),
+        ("num_classes=2, out_channels=2", True),
+        ("out_channels=None, threshold=None", True),
+    ],
+)
+def test_a_sigmoid_over_one_channel_is_refused(head, right):
+    """Its labels are no argmax."""
+    if right:
+        assert noted("pspnet", head=head)
+        return
+    with pytest.raises(Refused, match=r"out_channels=1|threshold="):
+        noted("pspnet", head=head)
+
+
 NEW = "data_preprocessor = dict(bgr_to_rgb=False, mean=[100.0, 110.0, 120.0], std=[1.0, 2.0, 4.0])\n"
 OLD = "img_norm_cfg = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)\n"
 
@@ -153,7 +205,7 @@ def test_pixels_and_sizes_of_the_test():
     found = noted("pspnet", network=slide, rest=NEW + pipeline)
     # mmsegmentation says (height, width) of windows and (width, height) of pictures.
     assert (found["test_config.crop_size"], found["test_config.stride"]) == ([769, 512], [513, 341])
-    assert found["test_config.is_slide"] is True and found["ResizeByRatio.base_size"] == [2049, 1025]
+    assert found["test_config.is_slide"] is True and found["ResizeByRatio"]["base_size"] == [2049, 1025]
     assert found["Normalize"]["channel_order"] == "BGR"
     assert [value * found["Normalize"]["scale"] for value in found["Normalize"]["mean"]] == pytest.approx(
         [100, 110, 120]
@@ -166,7 +218,7 @@ def test_pixels_and_sizes_of_the_test():
         "scale": 255,
         "channel_order": "RGB",
     }
-    assert found["ResizeByRatio.base_size"] == [2048, 512]
+    assert found["ResizeByRatio"] == {"base_size": [2048, 512], "fit": "inside", "interpolation": "linear"}
 
 
 @pytest.mark.parametrize("form", ["cfg", "config", "dict", "json", "fragment", "names"])
@@ -187,16 +239,16 @@ def test_every_form_of_a_configuration(form):
 @pytest.mark.parametrize("text", ["model = dict(", "(" * 5000, "\x00", 3, "x" * (1 << 22) + "y"])
 def test_a_configuration_that_cannot_be_read_is_said_to_be_so(text, tmp_path):
     name = "mmseg_pspnet_50_os8"
-    conversion = convert_weights(
-        {"state_dict": state_dict(name), "meta": {"cfg": text}}, write_yaml(tmp_path, model_of(name))
-    )
-    assert conversion.remarks == ("its configuration could not be read, so only what shapes show was compared",)
+    checkpoint = {"state_dict": state_dict(name), "meta": {"cfg": text}}
+    assert remarks(checkpoint, write_yaml(tmp_path, model_of(name))) == [
+        "its configuration could not be read, so only what shapes show was compared"
+    ]
 
 
 def test_what_is_unknown_is_said_to_be_so(tmp_path):
     name = "mmseg_pspnet_50_os8"
     checkpoint = {"state_dict": state_dict(name), "meta": {"cfg": text_of("pspnet", head="strange=3, sampler=None")}}
-    (remark,) = convert_weights(checkpoint, write_yaml(tmp_path, model_of(name))).remarks
+    (remark,) = remarks(checkpoint, write_yaml(tmp_path, model_of(name)))
     assert remark.endswith("were not compared: decode_head.strange")
 
 
@@ -245,11 +297,29 @@ def test_what_openseg_notes(changes, expected):
 
 
 @pytest.mark.parametrize(
-    "network, words", [({"bn_type": "inplace_abn"}, "leaky ReLU"), ({"multi_grid": [1, 2, 4]}, "multi_grid=")]
+    "network, words",
+    [
+        ({"bn_type": "inplace_abn"}, "leaky ReLU"),
+        ({"multi_grid": [1, 2, 4]}, "multi_grid="),
+        ({"factors": [[8, 8], [4, 4]]}, "notes 2 pairs of factors"),
+    ],
 )
 def test_what_openseg_notes_and_is_not_here(network, words):
     with pytest.raises(Refused, match=words):
         notes_of({"config_dict": openseg(network=network)}, "openseg", "isanet")
+
+
+def test_what_openseg_pads_and_what_is_unknown():
+    settings = {**openseg(data={"image_tool": "pil"}), "val": {"mode": "sscrop_test", "data_transformer": {}}}
+    settings["val_trans"] = {"trans_seq": ["resize"], "resize": {"max_side_length": 800}}
+    notes = notes_of({"config_dict": settings}, "openseg", "isanet")
+    assert notes.passed_over == ["data.image_tool", "val_trans.resize", "val.mode"] and notes.size_divisor == 1
+    assert "ResizeByRatio" not in notes.settings
+    settings["val"] = {"data_transformer": {"fit_stride": 32}}
+    assert notes_of({"config_dict": settings}, "openseg", "isanet").size_divisor == 32
+    assert notes_of({"config_dict": openseg()}, "openseg", "isanet").size_divisor is None
+    # That there is no resize is noted, too: pictures are tested on as they are.
+    assert notes_of({"config_dict": openseg()}, "openseg", "isanet").settings["ResizeByRatio"] is None
 
 
 def test_noted_pixels_are_held_against_the_yaml(tmp_path):

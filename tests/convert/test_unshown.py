@@ -84,7 +84,6 @@ def test_what_is_noted_is_what_the_list_says(source):
         resize = {"trans_seq": ["resize"], "resize": {"min_side_length": 520}}
         found = set(notes_of({"config_dict": openseg(val_trans=resize)}, source, "isanet").settings)
     # Sizes stand for the switch they go with, and a width shows.
-    found = {key.removesuffix(".base_size") for key in found}
     assert found - {"test_config.crop_size", "test_config.stride", "model.isa_channels"} == NOTED[source]
 
 

@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from paddleseg_ext.convert.__main__ import main
+from paddleseg_ext.convert.settings import IMAGENET_PIXELS
 from paddleseg_ext.engine import cli
 from paddleseg_ext.engine.build import Builder
 from paddleseg_ext.engine.config import load_config
@@ -156,7 +157,8 @@ def test_steps_that_prepare_images(case, run, scenes):
     for name, expected in {
         "semseg psanet": ["ResizeByLong", "Normalize", "PadToSize"],
         "openseg isanet": ["ResizeByRatio", "Normalize", "PadToSize"],
-        "mmseg psanet": ["Normalize"],
+        "mmseg psanet": ["ResizeByRatio", "Normalize"],
+        "ssseg pspnet": ["ResizeByRatio", "Normalize"],
     }.items():
         checkpoint, wrong = case(name)
         made = scenes / f"{name}.yml"
@@ -178,6 +180,8 @@ def test_steps_that_prepare_images(case, run, scenes):
             assert steps[2] == {"type": "PadToSize", "size_divisor": 8}
         else:
             assert normalize == {"type": "Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+        if name in ("mmseg psanet", "ssseg pspnet"):
+            assert steps[0] == {"type": "ResizeByRatio", "base_size": [2048, 512]}
         if name == "semseg psanet":
             assert steps[0]["long_size"] == 512 and steps[2]["target_size"] == [33, 33] and steps[2]["at_least"]
 
@@ -189,12 +193,85 @@ def test_what_fits_stays_as_it_is(case, run, scenes):
     near = describe(scenes, **{**model, "aux_channels": 32})
     content = yaml.safe_load(near.read_text())
     content["test_config"] = {"aug_eval": True, "scales": [1.0, 2.0]}
+    for part in ("train_dataset", "val_dataset"):
+        content[part]["transforms"][-1] = {"type": "Normalize", **IMAGENET_PIXELS}
     near.write_text(yaml.safe_dump(content))
     made = scenes / "right.yml"
     assert run(checkpoint, "--config", near, "--output", scenes / "w.pdparams", "--write_config", made)[0] == 0
     written = yaml.safe_load(made.read_text())
     assert written["test_config"] == content["test_config"] and written["model"]["aux_channels"] == 16
     assert written["val_dataset"] == content["val_dataset"]
+
+
+FOREIGN = {
+    "semseg": [
+        {"type": "ResizeByLong", "long_size": 100},
+        {"type": "Normalize"},
+        {"type": "PadToSize", "target_size": [65, 65], "position": "center", "at_least": True},
+    ],
+    "openseg": [
+        {"type": "ResizeByRatio", "base_size": [40, 40], "fit": "cover", "interpolation": "cubic"},
+        {
+            "type": "Normalize",
+            "mean": [102.9801, 115.9465, 122.7717],
+            "std": [1.0] * 3,
+            "scale": 1,
+            "channel_order": "BGR",
+        },
+        {"type": "PadToSize", "size_divisor": 8},
+    ],
+    "mmseg": [{"type": "ResizeByRatio", "base_size": [96, 64]}, {"type": "Normalize"}],
+}
+
+
+@pytest.mark.parametrize("foreign", FOREIGN)
+def test_no_step_of_another_implementation_stays(foreign, case, run, scenes):
+    """SSSegmentation resizes once, which no padding survives, and by its own rule."""
+    checkpoint, wrong = case("ssseg pspnet")
+    content = yaml.safe_load(wrong.read_text())
+    content["val_dataset"]["transforms"] = FOREIGN[foreign]
+    wrong.write_text(yaml.safe_dump(content))
+    target, made = scenes / "w.pdparams", scenes / "right.yml"
+    assert run(checkpoint, "--config", wrong, "--output", target, "--write_config", made)[0] == 0
+    # Between the two that resize alike, the user's size is kept.
+    size = [96, 64] if foreign == "mmseg" else [2048, 512]
+    assert yaml.safe_load(made.read_text())["val_dataset"]["transforms"] == [
+        {"type": "ResizeByRatio", "base_size": size},
+        {"type": "Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]},
+    ]
+    run_evaluation(str(made), str(target), device="cpu", opts=["val_dataset.transforms.0.base_size=[64,64]"],
+                   data_format="NCHW")  # fmt: skip
+
+
+def test_a_noted_size_is_put_where_there_is_none(case, run, scenes):
+    _, beside, _ = CASES["mmseg psanet"]
+    checkpoint, _ = case("mmseg psanet")
+    noted = beside["meta"]["cfg"] + "test_pipeline = [dict(type='Resize', scale=(96, 64), keep_ratio=True)]\n"
+    weights = their_weights(describe_clean(scenes, CASES["mmseg psanet"][0]), "mmseg")
+    save_zip({"state_dict": {n: tensor(a) for n, a in weights.items()}, "meta": {"cfg": noted}}, checkpoint)
+    right = describe_clean(scenes, {**CASES["mmseg psanet"][0], "align_corners": True})
+    code, _, err = run(checkpoint, "--config", right, "--output", scenes / "w.pdparams")
+    assert code == 1 and "ResizeByRatio: {base_size: [96, 64], fit: inside, interpolation: linear}  (now null)" in err
+    made = scenes / "right.yml"
+    assert run(checkpoint, "--config", right, "--output", scenes / "w.pdparams", "--write_config", made)[0] == 0
+    steps = yaml.safe_load(made.read_text())["val_dataset"]["transforms"]
+    assert [step["type"] for step in steps] == ["ResizeByRatio", "Normalize"] and steps[0]["base_size"] == [96, 64]
+
+
+@pytest.mark.parametrize(
+    "mask, factor, window",
+    [([5, 5], 2, [33, 33]), ([5, 9], 2, [65, 33]), ([9, 9], 1, [33, 33]), ([6, 6], 2, [465, 465])],
+)
+def test_a_window_of_semseg_follows_from_mask_and_shrink_factor(mask, factor, window, run, scenes):
+    model = {**CASES["semseg psanet"][0], "mask_size": mask, "shrink_factor": factor}
+    weights = their_weights(describe_clean(scenes, model), "semseg")
+    checkpoint, made = scenes / "checkpoint.pth", scenes / "right.yml"
+    save_zip({"epoch": 3, "state_dict": {n: tensor(a) for n, a in weights.items()}}, checkpoint)
+    wrong = describe_clean(scenes, {**model, "layout": "mmseg"})
+    assert run(checkpoint, "--config", wrong, "--output", scenes / "w.pdparams", "--write_config", made)[0] == 0
+    content = yaml.safe_load(made.read_text())
+    assert content["test_config"]["crop_size"] == window
+    assert content["val_dataset"]["transforms"][-1]["target_size"] == window
 
 
 def test_what_the_weights_leave_open_has_to_be_said(case, run, scenes):
@@ -228,6 +305,7 @@ def test_nothing_is_written_over_and_nothing_half(case, run, scenes):
     made.write_text("mine")
     assert "exists; name a new file" in run(*words, made)[2] and made.read_text() == "mine"
     assert "a configuration ends in .yml" in run(*words, scenes / "right.txt")[2]
+    assert "could not be written" in run(*words, "/proc/right.yml")[2]
     before = sorted(scenes.iterdir())
     # Other classes than the data sets have: no change of the model mends that.
     content = yaml.safe_load(wrong.read_text())

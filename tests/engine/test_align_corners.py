@@ -1,13 +1,17 @@
 """One ``align_corners``: the model's decides that of the test protocol, and a file that says two things is refused."""
 
+import numpy as np
 import paddle
 import pytest
 import yaml
 
+from paddleseg_ext.backbones import ResNet18_v1c
 from paddleseg_ext.engine.build import Builder, quietly
 from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.engine.inference import protocol_of
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.models import PSPNet
 from paddleseg_ext.zoo.table import CONFIGS
 
 RECIPES = sorted(path.relative_to(CONFIGS).as_posix() for path in CONFIGS.glob("*/*.yml") if path.parent.name[0] != "_")
@@ -85,3 +89,31 @@ def test_models_of_paddleseg(load):
     assert "align_corners" not in load(model).test_config
     with pytest.raises(UserError, match=r"test_config\.align_corners is false"):
         load(model, {"align_corners": False})
+
+
+@pytest.mark.parametrize("value", [1, 0, "false", "yes", None])
+def test_a_value_that_is_none(value, load):
+    """Text is true to Python, whatever it says."""
+    with pytest.raises(UserError, match=r"model\.align_corners must be true or false"):
+        load({"type": "PSPNet", "layout": "ssseg", "align_corners": value}, {"align_corners": False})
+
+
+def test_a_layout_that_is_none(load):
+    with pytest.raises(UserError, match="has no layout"):
+        Builder(load({"type": "PSPNet", "layout": "none"}), pretrained=False).build("model")
+    with pytest.raises(UserError):
+        Builder(load({"type": "PSPNet", "layout": ["ssseg"]}), pretrained=False).build("model")
+
+
+@pytest.mark.parametrize(
+    "layout, own, after", [("semseg", True, True), ("ssseg", False, False), ("paddleseg", True, False)]
+)
+def test_evaluation_asks_the_model(layout, own, after, scenes):
+    backbone = ResNet18_v1c(base_channels=8)
+    model = PSPNet(3, backbone, layout=layout, pp_out_channels=16, align_corners=own and layout != "semseg")
+    assert (model.align_corners, model.original_align_corners) == (own, after)
+    dataset = Builder(load_config(scenes / "config.yml")).build("val_dataset")
+    plain = evaluate(model, dataset, print_detail=False)
+    np.testing.assert_array_equal(evaluate(model, dataset, print_detail=False, align_corners=own)[2], plain[2])
+    with pytest.raises(UserError, match="is not the model's"):
+        evaluate(model, dataset, print_detail=False, align_corners=not own)

@@ -225,3 +225,22 @@ def test_masks_that_contradict_each_other(scenes, changes, drop, sentence):
     path.write_text(yaml.safe_dump({**small_config(scenes), "model": model}))
     with pytest.raises(UserError, match=sentence):
         Builder(load_config(path)).build("model")
+
+
+@pytest.mark.parametrize(
+    ("below", "above", "opts", "sides"),
+    (
+        ({"mask_size": [9, 9]}, {"mask_h": 5, "mask_w": 7}, (), (5, 7)),
+        ({"mask_h": 5, "mask_w": 7}, {"mask_size": 9}, (), (9, 9)),
+        ({"mask_h": 5, "mask_w": 7}, {}, ("model.mask_size=[3,9]",), (3, 9)),
+        ({"mask_size": [9, 9]}, {}, ("model.mask_h=5", "model.mask_w=7"), (5, 7)),
+        ({}, {"mask_h": 5, "mask_w": 7}, ("model.mask_h=3",), (3, 7)),
+    ),
+)
+def test_a_mask_that_is_written_in_the_other_way_later(scenes, below, above, opts, sides):
+    """A file overrules its base and the command line the file, whichever way they write it."""
+    model = {key: value for key, value in PSANET_PADDLE.items() if not key.startswith("mask_")}
+    (scenes / "base.yml").write_text(yaml.safe_dump({**small_config(scenes), "model": {**model, **below}}))
+    (scenes / "config.yml").write_text(yaml.safe_dump({"_base_": "base.yml", "model": above}))
+    config = load_config(scenes / "config.yml", opts=list(opts))
+    assert Builder(config).build("model").psa.mask_size == sides
