@@ -7,8 +7,11 @@ import re
 import shlex
 from pathlib import Path
 
+import paddle
 import pytest
 
+from paddleseg_ext.engine.build import Builder
+from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -88,3 +91,16 @@ def test_a_wrong_flag_or_file_would_be_seen():
         check_command(shlex.split("python val.py --config configs/x.yml --model_path m"))
     with pytest.raises(AssertionError):
         check_command(["bash", "no_such_script.sh"])
+
+
+def test_the_yaml_for_data_of_ones_own_loads(tmp_path):
+    """The listing in docs/converting.md that stands above a shipped YAML."""
+    text = (ROOT / "docs" / "converting.md").read_text(encoding="utf-8")
+    listings_of_yaml = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (listing,) = [one for one in listings_of_yaml if "_base_" in one]
+    (tmp_path / "mine.yml").write_text(listing.replace("_base_: configs", f"_base_: {ROOT / 'configs'}"))
+    config = load_config(tmp_path / "mine.yml")
+    assert config.train_dataset_cfg["num_classes"] == config.val_dataset_cfg["num_classes"] == 5
+    assert [step["type"] for step in config.val_dataset_cfg["transforms"]] == ["Normalize"]
+    with paddle.LazyGuard():
+        assert Builder(config, pretrained=False).build("model").head.conv.weight.shape[0] == 5

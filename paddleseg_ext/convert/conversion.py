@@ -196,6 +196,8 @@ class Fit:
             )
         if self.notes.unread:
             yield "its configuration could not be read, so only what shapes show was compared"
+        if self.notes.absent:
+            yield "its configuration is not in the file, so only what shapes show was compared"
         if self.notes.passed_over:
             yield f"it notes settings that are unknown here and were not compared: {', '.join(self.notes.passed_over)}"
 

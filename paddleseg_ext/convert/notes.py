@@ -7,7 +7,7 @@ and only plain values are taken from it.
 
 import ast
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -33,12 +33,14 @@ class Notes:
             test protocol, the others of the model.
         passed_over: Names of what is noted, is unknown here and was compared with nothing.
         unread: Whether there is a configuration that could not be read.
+        absent: Whether there is none although this implementation notes it.
         size_divisor: What the sides of pictures are padded to a multiple of in a test; None: nothing says so.
     """
 
     settings: dict = field(default_factory=dict)
     passed_over: list = field(default_factory=list)
     unread: bool = False
+    absent: bool = False
     size_divisor: Optional[int] = None
 
 
@@ -56,10 +58,11 @@ def notes_of(checkpoint: Any, source: str, model: str) -> Notes:
     notes = Notes()
     if not isinstance(checkpoint, Mapping) or model == "backbone":
         return notes
-    if source == "mmseg" and isinstance(checkpoint.get("meta"), Mapping):
-        meta = checkpoint["meta"]
+    if source == "mmseg":
+        meta = _mapping(checkpoint.get("meta")) or {}
         # 0.x says config, 1.x says cfg.
         noted = next((meta[key] for key in ("cfg", "config") if meta.get(key)), None)
+        notes.absent = noted is None
         if noted is not None:
             configuration = _configuration(noted)
             notes.unread = configuration is None
@@ -258,37 +261,49 @@ def _mmseg_protocol(configuration: Mapping, network: Mapping, notes: Notes) -> N
     mean, std = _listed(norm.get("mean")), _listed(norm.get("std"))
     if _are_numbers(mean) and _are_numbers(std):
         notes.settings["Normalize"] = normalization(mean, std, 255, "RGB" if rgb else "BGR")
-    for step in _test_steps(configuration):
+    steps = _test_steps(configuration)
+    if steps is not None:
+        # That there is no resize is noted, too: pictures are tested on as they are.
+        notes.settings["ResizeByRatio"] = None
+    for step in steps or ():
         kind = _unscoped(step.get("type"))
-        # 0.x gives the size to the step around the others.
-        size = _listed(step.get("scale", step.get("img_scale")))
-        if kind in ("Resize", "MultiScaleFlipAug") and _are_numbers(size) and len(size) == 2:
-            interpolation = {"bilinear": "linear", "bicubic": "cubic"}.get(step.get("interpolation", "bilinear"))
-            if interpolation is None:
-                notes.passed_over.append(f"test_pipeline.{kind}.interpolation")
-            fit = "inside" if step.get("keep_ratio", kind != "Resize") else "stretch"
-            notes.settings["ResizeByRatio"] = {
-                "base_size": size,
-                "fit": fit,
-                "interpolation": interpolation or "linear",
-            }
+        if kind in ("Resize", "MultiScaleFlipAug"):
+            _mmseg_resize(kind, step, notes)
         elif kind not in _LOADING:
             notes.passed_over.append(f"test_pipeline.{kind}")
 
 
-def _test_steps(configuration: Mapping) -> Iterator[Mapping]:
-    """The steps of mmsegmentation's test pipeline: of the data that is tested on, where that says them."""
-    found: Any = None
+def _mmseg_resize(kind: str, step: Mapping, notes: Notes) -> None:
+    """The size that pictures are brought to in a test."""
+    size, resize = _listed(step.get("scale", step.get("img_scale"))), step
+    if kind == "MultiScaleFlipAug":
+        # 0.x gives the size to the step around the others, whose resize keeps proportions unless it says otherwise.
+        inner = step.get("transforms")
+        inner = inner if isinstance(inner, (list, tuple)) else ()
+        resize = next((one for one in inner if isinstance(one, Mapping) and _unscoped(one.get("type")) == "Resize"), {})
+    interpolation = {"bilinear": "linear", "bicubic": "cubic"}.get(resize.get("interpolation", "bilinear"))
+    if not _are_numbers(size) or len(size) != 2 or interpolation is None:
+        del notes.settings["ResizeByRatio"]
+        notes.passed_over.append(f"test_pipeline.{kind}")
+        return
+    keeps = resize.get("keep_ratio", kind == "MultiScaleFlipAug")
+    notes.settings["ResizeByRatio"] = {
+        "base_size": size,
+        "fit": "inside" if keeps else "stretch",
+        "interpolation": interpolation,
+    }
+
+
+def _test_steps(configuration: Mapping) -> Optional[list]:
+    """The steps of mmsegmentation's test pipeline, of the data that is tested on where that says them; None: none."""
     for place in (("test_dataloader", "dataset"), ("data", "test"), ()):
         held: Any = configuration
         for key in place:
             held = _mapping(held.get(key)) or {}
         found = held.get("pipeline" if place else "test_pipeline")
         if isinstance(found, (list, tuple)):
-            break
-    for step in found if isinstance(found, (list, tuple)) else ():
-        if isinstance(step, Mapping):
-            yield step
+            return [step for step in found if isinstance(step, Mapping)]
+    return None
 
 
 def _configuration(noted: Any) -> Optional[Mapping]:

@@ -113,8 +113,8 @@ def _backbone(shapes: Mapping, prefix: str) -> dict:
 
 def fixed_settings(source: str, model: str) -> dict:
     """Settings that every checkpoint of ``source`` goes with although its weights do not show them."""
-    # openseg.pytorch feeds its backbones alike, in ImageNet training too. semseg's pixels stand in its programs, those of
-    # the other two in all their configurations.
+    # openseg.pytorch feeds its backbones alike, in ImageNet training too. semseg's pixels stand in its programs, those
+    # of the other two in all their configurations.
     fixed = {"Normalize": OPENSEG_PIXELS} if source == "openseg" else {}
     if model == "backbone":
         return fixed

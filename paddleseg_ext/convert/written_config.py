@@ -222,7 +222,12 @@ def protocol_for(fit: Fit) -> dict:
             "absent_classes": "zero",
         }
     if source == "openseg":
-        return {"interpolation": "cubic", "absent_classes": "skip"}
+        return {
+            "absent_classes": "skip",
+            "scales": [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0],
+            "flip_horizontal": True,
+            "interpolation": "cubic",
+        }
     return {}
 
 

@@ -263,7 +263,9 @@ def add_inference_flags(parser: Parser, augment: str) -> None:
     parser.add_argument("--flip_horizontal", action="store_true", help=f"with {augment}, also left-right mirrored.")
     parser.add_argument("--flip_vertical", action="store_true", help=f"with {augment}, also upside down.")
     parser.add_argument(
-        "--is_slide", action="store_true", help="move a window over the image; needs --crop_size and --stride."
+        "--is_slide",
+        action="store_true",
+        help="move a window over the image; needs --crop_size and --stride, unless test_config has them.",
     )
     parser.add_argument(
         "--crop_size", nargs=2, type=positive_int, metavar=("W", "H"), help="the window of --is_slide, in pixels."

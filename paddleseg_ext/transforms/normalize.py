@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import paddleseg.transforms as T
+from paddleseg.utils import logger
 
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.transforms import arguments
@@ -41,8 +42,16 @@ class Normalize(T.Normalize):
         scale: float = PADDLESEG_SCALE,
         channel_order: str = "RGB",
     ) -> None:
+        for key, value in (("mean", mean), ("std", std)):
+            if not isinstance(value, (list, tuple)) or not value:
+                raise UserError(f"Normalize: {key} is {value!r} and must be a list of numbers, such as [0.5].")
         super().__init__(mean, std)
         self.scale = float(arguments.number("Normalize", "scale", scale, low=1e-6))
+        if self.scale == PADDLESEG_SCALE and max(np.abs(self.mean)) > 1:
+            logger.warning(
+                f"Normalize: the mean {list(mean)} is that of pixels from 0 to 255, and scale 255 makes them 0 to 1; "
+                "if it is meant for undivided pixels, add scale: 1."
+            )
         self.channel_order = arguments.word("Normalize", "channel_order", channel_order, CHANNEL_ORDERS)
 
     def __call__(self, data: dict) -> dict:

@@ -56,6 +56,11 @@ def find_row(wanted: str, among_authors: bool = False) -> str:
         names[name] = names[row["config"]] = name
     if stem in names:
         return names[stem]
+    if stem in authors():
+        raise UserError(
+            f"{stem} is one of the authors' own configurations and no published row; its checkpoint is converted by "
+            f"`python -m paddleseg_ext.convert FILE --config {shown_path(stem)} --output WEIGHTS.pdparams`."
+        )
     near = difflib.get_close_matches(stem, list(names), n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else "`python -m paddleseg_ext.zoo list` prints the 47 rows."
     raise UserError(f"there is no row {wanted}; {hint}")

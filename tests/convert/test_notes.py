@@ -157,6 +157,36 @@ def test_the_pipeline_of_the_data_that_is_tested_on_counts(place):
     assert notes.passed_over == ["test_pipeline.Strange"]
 
 
+@pytest.mark.parametrize(
+    "pipeline, size, passed_over",
+    [
+        ("[dict(type='LoadImageFromFile')]", None, []),
+        ("[dict(type='Resize', scale=(64, 32))]", ([64, 32], "stretch"), []),
+        (
+            "[dict(type='MultiScaleFlipAug', img_scale=(64, 32), transforms=[dict(type='Resize', keep_ratio=False)])]",
+            ([64, 32], "stretch"),
+            [],
+        ),
+        ("[dict(type='MultiScaleFlipAug', img_scale=[(64, 32), (96, 48)])]", "unknown", ["MultiScaleFlipAug"]),
+        ("[dict(type='Resize', scale=(64, 32), interpolation='area')]", "unknown", ["Resize"]),
+        ("[dict(type='ResizeToMultiple')]", None, ["ResizeToMultiple"]),
+    ],
+)
+def test_every_way_to_note_a_size(pipeline, size, passed_over):
+    notes = notes_of({"meta": {"cfg": text_of("pspnet", rest=f"test_pipeline = {pipeline}\n")}}, "mmseg", "pspnet")
+    found = notes.settings.get("ResizeByRatio", "unknown")
+    assert (found["base_size"], found["fit"]) == size if isinstance(size, tuple) else found == size
+    assert notes.passed_over == [f"test_pipeline.{kind}" for kind in passed_over]
+
+
+def test_a_file_without_its_configuration_is_said_to_be_one(tmp_path):
+    name = "mmseg_pspnet_50_os8"
+    checkpoint = {"state_dict": state_dict(name), "meta": {"mmseg_version": "1.2.2"}}
+    assert remarks(checkpoint, write_yaml(tmp_path, model_of(name))) == [
+        "its configuration is not in the file, so only what shapes show was compared"
+    ]
+
+
 def test_other_places_of_a_test_protocol():
     old = "test_cfg = dict(mode='slide', crop_size=(33, 65), stride=(22, 43))\n"
     assert noted("pspnet", rest=old)["test_config.crop_size"] == [65, 33]
@@ -210,7 +240,8 @@ def test_pixels_and_sizes_of_the_test():
     assert [value * found["Normalize"]["scale"] for value in found["Normalize"]["mean"]] == pytest.approx(
         [100, 110, 120]
     )
-    old = "test_pipeline = [dict(type='MultiScaleFlipAug', img_scale=(2048, 512), flip=False)]"
+    inner = "transforms=[dict(type='Resize', keep_ratio=True), dict(type='RandomFlip')]"
+    old = f"test_pipeline = [dict(type='MultiScaleFlipAug', img_scale=(2048, 512), flip=False, {inner})]"
     found = noted("pspnet", rest=OLD + old)
     assert found["Normalize"] == {
         "mean": [0.485, 0.456, 0.406],

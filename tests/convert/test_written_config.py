@@ -77,7 +77,13 @@ EXPECTED = {
         "absent_classes": "zero",
         "align_corners": True,
     },
-    "openseg isanet": {"interpolation": "cubic", "absent_classes": "skip", "align_corners": True},
+    "openseg isanet": {
+        "absent_classes": "skip",
+        "scales": [0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0],
+        "flip_horizontal": True,
+        "interpolation": "cubic",
+        "align_corners": True,
+    },
     "mmseg psanet": {
         "absent_classes": "skip",
         "scales": [0.5, 0.75, 1.0, 1.25, 1.5, 1.75],

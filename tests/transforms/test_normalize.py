@@ -6,6 +6,7 @@ import pytest
 from paddleseg.cvlibs import manager
 
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.transforms import normalize
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 
@@ -83,6 +84,8 @@ def test_order_of_the_channels_alone():
     [
         ({"scale": 0}, "scale is 0 and must be a number of at least 1e-06"),
         ({"scale": "255"}, "scale is '255'"),
+        ({"mean": 0.5}, "mean is 0.5 and must be a list of numbers"),
+        ({"std": []}, r"std is \[\] and must be a list of numbers"),
         ({"channel_order": "bgr"}, "channel_order is 'bgr' and must be one of RGB, BGR"),
     ],
 )
@@ -99,3 +102,13 @@ def test_bgr_of_a_gray_image():
 def test_another_scale_with_a_wrong_number_of_values():
     with pytest.raises(ValueError, match="broadcast"):
         manager.TRANSFORMS["Normalize"](**{**OPENSEG, "channel_order": "RGB"})({"img": np.zeros((8, 9, 1), "uint8")})
+
+
+def test_a_mean_of_undivided_pixels_without_their_scale_is_doubted(monkeypatch):
+    said = []
+    monkeypatch.setattr(normalize.logger, "warning", said.append)
+    manager.TRANSFORMS["Normalize"]([100.0, 110.0, 120.0], [1.0] * 3)
+    assert len(said) == 1 and "add scale: 1" in said[0]
+    manager.TRANSFORMS["Normalize"](**OPENSEG)
+    manager.TRANSFORMS["Normalize"](**IMAGENET)
+    assert len(said) == 1

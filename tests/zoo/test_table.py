@@ -84,7 +84,7 @@ def test_a_row_is_found_by_its_names(wanted):
 def test_an_authors_configuration_is_found_where_it_is_asked_for():
     name = "pspnet_resnet50_os8_ade20k_473x473_100e_semseg"
     assert find_row(f"configs/pspnet/{name}.yml", among_authors=True) == name
-    with pytest.raises(UserError, match="there is no row"):
+    with pytest.raises(UserError, match=f"no published row; .*--config configs/pspnet/{name}.yml"):
         find_row(name)
 
 
