@@ -91,9 +91,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="make labels of what the model puts out, where that is scores; that is done in any case.",
     )
     parser.give_way("--custom_color", "--save_log_path")
-    parser.refuse(
-        "--use_trt", "--min_subgraph_size", "--enable_auto_tune", "--auto_tuned_shape_file", why=_TENSORRT
-    )
+    parser.refuse("--use_trt", "--min_subgraph_size", "--enable_auto_tune", "--auto_tuned_shape_file", why=_TENSORRT)
     return parser.parse_args(arguments)
 
 

@@ -278,9 +278,11 @@ def _of_pixels(settings: Mapping) -> dict:
 def _advice(differing: Mapping) -> str:
     """A line of YAML for each setting, and what there is now."""
     lines = {key: f"{key}: {as_yaml(value)}" for key, (value, _) in differing.items()}
-    width = max(len(line) for line in lines.values() if len(line) <= 60 or len(lines) == 1)
+    # Long lines do not push the others' second column to the right.
+    width = max((len(line) for line in lines.values() if len(line) <= 60), default=0)
     return "\n".join(
-        f"  {line:{width}}  (now {as_yaml(differing[key][1])}{_REMARKS.get(key, '')})" for key, line in lines.items()
+        f"  {line.ljust(width)}  (now {as_yaml(differing[key][1])}{_REMARKS.get(key, '')})"
+        for key, line in lines.items()
     )
 
 

@@ -1,6 +1,7 @@
 """What is noted beside weights, and that each thing noted is held against the YAML."""
 
 import pytest
+import yaml
 
 from paddleseg_ext.convert import convert_weights
 from paddleseg_ext.convert.notes import notes_of
@@ -362,6 +363,20 @@ def test_noted_pixels_are_held_against_the_yaml(tmp_path):
         "  Normalize: {mean: [102.9801, 115.9465, 122.7717], std: [1.0, 1.0, 1.0], scale: 1.0, channel_order: BGR}"
         in (str(error.value))
     )
+
+
+def test_settings_of_long_lines_only(tmp_path):
+    """None of them is short enough to say where the second column begins."""
+    path = write_yaml(tmp_path, model_of("mmseg_pspnet_50_os8"))
+    config = yaml.safe_load(path.read_text())
+    config["val_dataset"]["transforms"].insert(0, {"type": "ResizeByRatio", "base_size": [64, 32]})
+    path.write_text(yaml.safe_dump(config))
+    resize = "dict(type='Resize', img_scale=(2048, 512), keep_ratio=True)"
+    text = text_of("pspnet", rest=f"{NEW}test_pipeline = [dict(type='LoadImageFromFile'), {resize}]")
+    with pytest.raises(UserError) as error:
+        convert_weights({"state_dict": state_dict("mmseg_pspnet_50_os8"), "meta": {"cfg": text}}, path)
+    lines = str(error.value).splitlines()[1:]
+    assert sorted(line.split()[0] for line in lines) == ["Normalize:", "ResizeByRatio:"]
 
 
 def test_pixels_that_nobody_noted_are_a_remark(tmp_path):

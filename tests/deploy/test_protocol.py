@@ -170,9 +170,7 @@ def edit(folder, **changes):
         ({"test_config": "x"}, "test_config: "),
     ],
 )
-def test_a_wrong_deploy_yaml_is_one_sentence(
-    changes, sentence, describe, export_of, project, infer, tmp_path, capfd
-):
+def test_a_wrong_deploy_yaml_is_one_sentence(changes, sentence, describe, export_of, project, infer, tmp_path, capfd):
     words = describe(*PROTOCOLS["windows"][:2])
     shutil.copytree(export_of("windows", words), tmp_path / "e")
     edit(tmp_path / "e", **changes)

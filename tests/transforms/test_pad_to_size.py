@@ -76,9 +76,7 @@ def test_a_picture_smaller_than_a_window_is_padded_all_round_and_cut_out_again(h
     below, right = max(16 - height, 0) - above, max(24 - width, 0) - left
     np.testing.assert_array_equal(data["img"], np.pad(image, [(above, below), (left, right), (0, 0)]))
     ((kind, size),) = data["trans_info"]
-    assert (kind, size) == (
-        ("inset", (height, width, above, left)) if above or left else ("padding", (height, width))
-    )
+    assert (kind, size) == (("inset", (height, width, above, left)) if above or left else ("padding", (height, width)))
     scores = paddle.to_tensor(data["img"].astype("float32").transpose(2, 0, 1)[None])
     undone = InferenceProtocol()(Itself(), scores, data["trans_info"])[1]
     np.testing.assert_array_equal(undone.numpy()[0].transpose(1, 2, 0), image)
