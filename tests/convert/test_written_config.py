@@ -51,7 +51,14 @@ CASES = {
             "pp_out_channels": None,
         },
         {"config_dict": OPENSEG},
-        {"type": "ISANet", "layout": "ssseg", "backbone": V1C, "pp_out_channels": None, "align_corners": False},
+        {
+            "type": "ISANet",
+            "layout": "ssseg",
+            # ImageNet weights of a network that is not the checkpoint's.
+            "backbone": {**V1C, "pretrained": "resnet18_v1c.pdparams"},
+            "pp_out_channels": None,
+            "align_corners": False,
+        },
     ),
     "mmseg psanet": (
         {**PSA, "layout": "mmseg", "backbone": V1C, "mask_size": [5, 7], "psa_type": "distribute", "shrink_factor": 1},
@@ -156,6 +163,7 @@ def test_from_the_model_to_the_test_protocol(name, case, run, scenes):
     assert "align_corners" not in content.get("test_config", {}) and "_base_" not in content
     assert {"train_dataset", "optimizer", "lr_scheduler", "loss", "batch_size", "iters"} < set(content)
     assert made.read_text().startswith("# checkpoint.pth: ") and "mask_h" not in content["model"]
+    assert content["model"]["backbone"].get("pretrained") is None
     run_evaluation(str(made), str(target), device="cpu", opts=None, data_format="NCHW")
 
 
