@@ -58,9 +58,16 @@ class Normalize(T.Normalize):
         """Normalize ``img`` (H, W[, C]).
 
         Raises:
-            UserError: ``channel_order: BGR`` and the image does not have three channels.
+            UserError: ``mean`` or ``std`` has another number of values than the image has channels, or
+                ``channel_order`` is BGR and the image does not have three.
         """
         image = data["img"]
+        for key, values in (("mean", self.mean), ("std", self.std)):
+            if len(values) not in (1, channels(image)):
+                raise UserError(
+                    f"Normalize: {key} has {len(values)} numbers and the image has {channels(image)} channels; "
+                    "give one number for each channel, or one for all."
+                )
         if self.channel_order == "BGR":
             if channels(image) != 3:
                 raise UserError(
@@ -78,8 +85,5 @@ class Normalize(T.Normalize):
     def _normalized(self, image: np.ndarray) -> np.ndarray:
         if self.scale == PADDLESEG_SCALE:
             return super().__call__({"img": image})["img"]
-        # In place, so that a wrong number of values is an error here too.
         image = image.astype(np.float32) / np.float32(self.scale)
-        image -= self.mean.astype(np.float32)
-        image /= self.std.astype(np.float32)
-        return image
+        return (image - self.mean.astype(np.float32)) / self.std.astype(np.float32)
