@@ -149,6 +149,8 @@ def test_mask_h_and_mask_w_are_mask_size():
         ({"psa_type": "both"}, "psa_type 'both'"),
         ({"mask_size": (7, 0)}, "mask_size"),
         ({"mask_size": (7, 7, 7)}, "mask_size"),
+        # A YAML's true is an integer to Python.
+        ({"mask_size": (7, True)}, "mask_size must be one or 2 positive whole numbers"),
         ({"mask_h": 7, "mask_w": 9}, "mask_h and mask_w say what mask_size says"),
         ({"mask_size": None, "mask_h": 7}, "mask_w is missing"),
         ({"mask_size": None, "mask_w": 9, "use_psa": False}, "mask_h is missing"),

@@ -90,6 +90,7 @@ def test_pooling_in_float64_is_exact(bins):
         ({"layout": "openseg"}, "layout 'openseg'"),
         ({"bin_sizes": (1, 0)}, "bin_sizes"),
         ({"bin_sizes": ()}, "bin_sizes"),
+        ({"bin_sizes": True}, "bin_sizes must be one or more positive whole numbers, not True"),
         ({"backbone_indices": (2, 4)}, "backbone_indices"),
     ],
 )
