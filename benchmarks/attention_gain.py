@@ -18,11 +18,11 @@ from collections.abc import Sequence
 import numpy as np
 import paddle
 
+from paddleseg_ext import cli
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.datasets.quickstart import generate
 from paddleseg_ext.datasets.street import BOAT, CANAL, CAR, CLASS_NAMES, ROAD
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.engine.train import train
 

@@ -19,12 +19,12 @@ import numpy as np
 import paddle
 
 from paddleseg_ext.convert.names import peer_name
-from paddleseg_ext.engine.deploy_yaml import Deploy
-from paddleseg_ext.engine.onnx_export import OPSET, OnnxPredictor, packages, save_onnx
-from paddleseg_ext.engine.visualize import palette
+from paddleseg_ext.deploy.deploy_yaml import Deploy
+from paddleseg_ext.deploy.onnx_export import OPSET, OnnxPredictor, packages, save_onnx
 from paddleseg_ext.ops import backend
 from paddleseg_ext.parity.our_side import BACKBONES, MODELS, build, default_settings
 from paddleseg_ext.parity.peer_side.draw import draw_batch, draw_calibrated
+from paddleseg_ext.pictures.visualize import palette
 
 CLASSES = 19
 

@@ -34,7 +34,7 @@ def write_checkpoint(path: Path, optimizer: bool, legacy: bool) -> int:
     import numpy as np
 
     from tests.convert.state_dicts import KEYS
-    from tests.convert.torch_writer import Call, save_legacy, save_zip, tensor
+    from tests.weights.torch_writer import Call, save_legacy, save_zip, tensor
 
     random = np.random.RandomState(0)
 
@@ -82,8 +82,8 @@ class Watch:
 
 def measure(step: str, path: Path) -> dict:
     """Run one step in this process."""
-    from paddleseg_ext.convert.files import open_checkpoint
     from paddleseg_ext.convert.output import convert_file
+    from paddleseg_ext.weights.weight_file import open_checkpoint
 
     target = path.with_suffix(".pdparams")
     with Watch() as watch:

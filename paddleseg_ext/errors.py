@@ -1,4 +1,11 @@
-"""The one exception that the command lines turn into a sentence."""
+"""The one exception that the command lines turn into a sentence, and what its sentences are made of."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Optional
+
+# A list of names longer than this helps nobody.
+_SHORT_LIST = 24
 
 
 class UserError(Exception):
@@ -7,3 +14,43 @@ class UserError(Exception):
     The message is one plain sentence that says what is wrong, where, and what to do.
     The command lines print it and exit with code 1, without a traceback.
     """
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error on one line; the name of its class if it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def paddle_sentence(error: BaseException) -> str:
+    """The sentence of a Paddle error, ``(Unimplemented) ...``, without banner and C++ stack."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    for line in lines:
+        if line.startswith("("):
+            return line[:200]
+    return (lines[-1] if lines else type(error).__name__)[:200]
+
+
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> Optional[str]:
+    """The name in ``known`` that ``word`` most likely means; None if no name is near.
+
+    Args:
+        cutoff: How alike the two have to be, from 0 to 1 (``difflib``'s ratio).
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
+    if near:
+        return near[0]
+    return next((name for name in known if name.lower() == word.lower()), None)
+
+
+def hint(word: str, known: Iterable[str], otherwise: str = "check the spelling.") -> str:
+    """The end of a sentence about an unknown ``word``: ``did you mean X?``, or what there is if the list is short.
+
+    Args:
+        otherwise: The end if no name is near and the list is long.
+    """
+    known = sorted(known)
+    near = nearest(word, known)
+    if near:
+        return f"did you mean {near}?"
+    return f"there are: {', '.join(known)}." if 0 < len(known) <= _SHORT_LIST else otherwise

@@ -13,11 +13,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import paddleseg_ext  # noqa: F401, I001, RUF100  before paddle: see there
 
-from paddleseg_ext.datasets.archives import matching
+from paddleseg_ext.files.archives import matching
 from paddleseg_ext.datasets.check import check_split
 from paddleseg_ext.datasets.layout import LAYOUTS
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.download import DownloadFailed, download, name_of
+from paddleseg_ext import cli
+from paddleseg_ext.files.download import DownloadFailed, download, name_of
 from paddleseg_ext.errors import UserError
 from tools.data.tiny import write_tiny
 

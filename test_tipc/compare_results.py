@@ -15,9 +15,9 @@ import paddleseg_ext  # noqa: F401, I001, RUF100  before paddle: see there
 import numpy as np
 from PIL import Image
 
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.files import write_whole
+from paddleseg_ext.files.whole import write_whole
 
 IGNORE = 255
 FIRST_LOSS = "loss at iteration 1"

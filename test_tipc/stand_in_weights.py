@@ -13,10 +13,10 @@ import paddleseg_ext  # noqa: F401, I001, RUF100  before paddle: see there
 import numpy as np
 import paddle
 
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.checkpoint import save_weights
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext import cli
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.weights.checkpoint import save_weights
+from paddleseg_ext.config.config import load_config
 
 EXAMPLES = """
 python test_tipc/stand_in_weights.py --config test_tipc/configs/psanet/psanet_resnet50_os8_cityscapes_256x128_lite.yml \

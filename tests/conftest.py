@@ -11,8 +11,8 @@ import pytest
 import yaml
 from paddleseg.utils import logger, seg_env
 
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.engine.train import train
 from tests.serving import serving
 

@@ -10,10 +10,8 @@ import paddle
 import pytest
 import yaml
 
-import predict
-import train
-import val
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
+from paddleseg_ext.commands import predict, train, val
 
 REPOSITORY = Path(__file__).parent.parent
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import paddle
 import pytest
 
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,7 +16,9 @@ from visualdl import LogReader
 
 import train
 import val
-from paddleseg_ext.engine import cli, download, pretrained
+from paddleseg_ext import cli
+from paddleseg_ext.files import download
+from paddleseg_ext.weights import pretrained
 
 REPOSITORY = Path(__file__).parent.parent
 CITYSCAPES = "configs/psanet/psanet_resnet50_os8_cityscapes_1024x512_80k.yml"

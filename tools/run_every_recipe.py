@@ -26,8 +26,8 @@ import predict
 import train
 import val
 from paddleseg_ext.datasets.layout import layout_of
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext import cli
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.zoo.table import config_path, find_row, published
 from tools.data.tiny import write_tiny

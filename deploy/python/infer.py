@@ -21,17 +21,18 @@ import numpy as np
 import paddle
 from paddleseg.utils import logger
 
-from paddleseg_ext.engine import cli, visualize
-from paddleseg_ext.engine.deploy_yaml import Deploy, read_deploy
-from paddleseg_ext.engine.exported_model import ExportedModel
-from paddleseg_ext.engine.image_list import find_images, read_image
-from paddleseg_ext.engine.predict import LABELS, OVERLAYS, where_results_are, write_labels, write_results
-from paddleseg_ext.engine.predictor import open_predictor
-from paddleseg_ext.engine.progress import progress_bar
-from paddleseg_ext.engine.video import SUFFIXES as VIDEOS
-from paddleseg_ext.engine.video import Video, write_video
+from paddleseg_ext import cli
+from paddleseg_ext.pictures import visualize
+from paddleseg_ext.deploy.deploy_yaml import Deploy, read_deploy
+from paddleseg_ext.deploy.exported_model import ExportedModel
+from paddleseg_ext.pictures.image_list import find_images, read_image
+from paddleseg_ext.pictures.results import LABELS, OVERLAYS, where_results_are, write_labels, write_results
+from paddleseg_ext.deploy.predictor import open_predictor
+from paddleseg_ext.cli.progress import progress_bar
+from paddleseg_ext.pictures.video import SUFFIXES as VIDEOS
+from paddleseg_ext.pictures.video import Video, write_video
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.files import write_whole
+from paddleseg_ext.files.whole import write_whole
 
 EXAMPLES = """
 python deploy/python/infer.py --config output/export/deploy.yaml --image_path photo.jpg --save_dir output/pictures

@@ -9,11 +9,11 @@ from typing import Optional
 import yaml
 
 import paddleseg_ext  # noqa: F401  before paddle: see there
+from paddleseg_ext import cli
 from paddleseg_ext.convert.conversion import Conversion, convert_weights
 from paddleseg_ext.convert.output import convert_file, record_path
 from paddleseg_ext.convert.sources import LEFT_OUT_ENTRIES, LEFT_OUT_WEIGHTS, TITLES
 from paddleseg_ext.convert.written_config import fitting_config
-from paddleseg_ext.engine import cli
 from paddleseg_ext.errors import UserError
 
 EXAMPLES = """

@@ -8,11 +8,11 @@ import paddle
 from paddleseg.cvlibs import manager
 from paddleseg.utils import logger, seg_env
 
+from paddleseg_ext.config.build import quietly
 from paddleseg_ext.convert.output import convert_file
-from paddleseg_ext.engine.build import quietly
-from paddleseg_ext.engine.download import DownloadFailed, download, name_of
-from paddleseg_ext.engine.pretrained import SCHEMES
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.files.download import DownloadFailed, download, name_of
+from paddleseg_ext.weights.pretrained import SCHEMES
 
 # OpenMMLab's, by the NAME in a YAML.
 PUBLISHED = {

@@ -12,16 +12,16 @@ import paddle
 import yaml
 from paddleseg.cvlibs import Config
 
-from paddleseg_ext.convert.files import open_checkpoint
+from paddleseg_ext.config.build import quietly
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.names import LEAVES, peer_name
 from paddleseg_ext.convert.notes import Notes, notes_of
-from paddleseg_ext.convert.refusal import Refused, shown
 from paddleseg_ext.convert.settings import Undecided, fixed_settings, settings_of
 from paddleseg_ext.convert.sources import Weights, find_weights
 from paddleseg_ext.convert.target import MODELS, Target, declared_settings, target_of_config, target_of_model
-from paddleseg_ext.engine.build import quietly
-from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.weights.refusal import Refused, shown
+from paddleseg_ext.weights.weight_file import open_checkpoint
 
 # Of what is missing, what is left over and what has another shape, how many names are shown.
 _ROWS = 6

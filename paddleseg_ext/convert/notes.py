@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from paddleseg_ext.convert.refusal import Refused, shown
+from paddleseg_ext.weights.refusal import Refused, shown
 
 # A configuration takes some kB; far more than that is none.
 _LONGEST = 1 << 22

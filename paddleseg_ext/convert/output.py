@@ -13,7 +13,7 @@ import paddleseg_ext
 from paddleseg_ext.convert.conversion import Conversion, convert_weights
 from paddleseg_ext.convert.sources import TITLES
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.files import write_whole
+from paddleseg_ext.files.whole import write_whole
 
 _CHUNK = 1 << 22
 

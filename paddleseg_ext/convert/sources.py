@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from paddleseg_ext.convert.names import our_backbone_name, our_name
 from paddleseg_ext.convert.notes import INPLACE_ABN
-from paddleseg_ext.convert.refusal import Refused, shown
+from paddleseg_ext.weights.refusal import Refused, shown
 
 # Where the weights are: mmsegmentation, semseg and openseg say state_dict, SSSegmentation says model.
 ENTRIES = ("state_dict", "model")

@@ -9,11 +9,11 @@ from typing import Any, Optional
 import paddle
 from paddleseg.cvlibs import Config, manager
 
-from paddleseg_ext.engine.build import Builder, quietly
-from paddleseg_ext.engine.inference import protocol_of
+from paddleseg_ext.config.build import Builder, quietly
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models.psanet import PSA_TYPES, mask_sides
 from paddleseg_ext.models.sides import whole_sides
+from paddleseg_ext.protocol.inference import protocol_of
 
 MODELS = {"PSPNet": "pspnet", "PSANet": "psanet", "ISANet": "isanet"}
 

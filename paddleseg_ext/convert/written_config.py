@@ -11,16 +11,16 @@ from typing import Any, Optional, Union
 import yaml
 from paddleseg.cvlibs import Config, manager
 
+from paddleseg_ext.config.build import quietly
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.conversion import Fit, as_yaml, fit_of
-from paddleseg_ext.convert.files import open_checkpoint
-from paddleseg_ext.convert.refusal import Refused
 from paddleseg_ext.convert.settings import Undecided, settings_of
 from paddleseg_ext.convert.sources import TITLES, find_weights
-from paddleseg_ext.engine.build import quietly
-from paddleseg_ext.engine.config import load_config
-from paddleseg_ext.engine.rescaled_views import RESIZES
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.files import write_whole
+from paddleseg_ext.files.whole import write_whole
+from paddleseg_ext.protocol.rescaled_views import RESIZES
+from paddleseg_ext.weights.refusal import Refused
+from paddleseg_ext.weights.weight_file import open_checkpoint
 
 # Steps of a validation pipeline that are about an image's size.
 _RESIZES = {kind.__name__ for kind in RESIZES}

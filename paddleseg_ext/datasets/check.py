@@ -8,8 +8,8 @@ from typing import Optional, Union
 import numpy as np
 from PIL import Image
 
+from paddleseg_ext import cli
 from paddleseg_ext.datasets.layout import LAYOUTS, Layout, Pair
-from paddleseg_ext.engine import cli
 from paddleseg_ext.errors import UserError
 
 EXAMPLES = """

@@ -12,8 +12,8 @@ from typing import Union
 import numpy as np
 from PIL import Image
 
+from paddleseg_ext import cli
 from paddleseg_ext.datasets.street import CLASS_NAMES, draw_scene
-from paddleseg_ext.engine import cli
 from paddleseg_ext.errors import UserError
 
 # Raised whenever the same arguments give other bytes than before, so that older folders are not taken for new ones.

@@ -12,12 +12,12 @@ import paddle
 import paddle.nn.functional as F
 from paddleseg.utils import TimeAverager, logger, metrics
 
+from paddleseg_ext.cli.progress import progress_bar
 from paddleseg_ext.datasets.class_names import class_names
-from paddleseg_ext.engine.inference import InferenceProtocol, check_setting
-from paddleseg_ext.engine.progress import progress_bar
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models.segmentor import Segmentor
+from paddleseg_ext.protocol.inference import InferenceProtocol, check_setting
 
 # PaddleSeg's choice of what runs in which precision under AMP.
 AMP_WHITE_LIST = {"elementwise_add", "batch_norm", "sync_batch_norm"}

@@ -12,7 +12,7 @@ from ast import literal_eval
 import numpy as np
 import paddle
 
-from paddleseg_ext.engine.safe_pickle import loads
+from paddleseg_ext.weights.safe_pickle import loads
 
 
 def of_data() -> str:

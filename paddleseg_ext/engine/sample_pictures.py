@@ -8,9 +8,9 @@ import numpy as np
 import paddle
 
 from paddleseg_ext.datasets.class_names import class_names
-from paddleseg_ext.engine.inference import protocol_of
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
-from paddleseg_ext.engine.visualize import palette, side_by_side
+from paddleseg_ext.pictures.visualize import palette, side_by_side
+from paddleseg_ext.protocol.inference import protocol_of
 
 COUNT = 3
 MOST_PIXELS_HIGH = 512

@@ -20,13 +20,14 @@ import paddle
 from paddleseg.core.train import loss_computation
 from paddleseg.utils import TimeAverager, calculate_eta, logger, update_ema_model
 
-from paddleseg_ext.engine import checkpoint, random_state
+from paddleseg_ext.cli.interrupt import Interrupted, StopRequest
+from paddleseg_ext.engine import random_state
 from paddleseg_ext.engine.evaluate import amp_context, evaluate
-from paddleseg_ext.engine.interrupt import Interrupted, StopRequest
 from paddleseg_ext.engine.profile import StepProfiler
 from paddleseg_ext.engine.sample_pictures import sample_pictures
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.weights import checkpoint
 
 
 @dataclasses.dataclass

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import paddleseg_ext  # noqa: F401  before paddle: see there
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.parity import files, limits, our_side, report
 from paddleseg_ext.parity.peer_process import PEER_SIDE, PeerProcess, find_python

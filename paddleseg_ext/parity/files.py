@@ -11,7 +11,7 @@ from typing import Union
 
 import numpy as np
 
-from paddleseg_ext.files import write_whole
+from paddleseg_ext.files.whole import write_whole
 
 
 def save(folder: Union[str, Path], side: str, answer: dict) -> list:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.files import write_whole
+from paddleseg_ext.files.whole import write_whole
 from paddleseg_ext.parity.limits import worst
 
 PARTS = ("forward", "metric", "loss", "gradients", "statistics", "train")

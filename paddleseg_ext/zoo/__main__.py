@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 import paddleseg_ext  # noqa: F401  before paddle: see there
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.zoo import listing, readme
 from paddleseg_ext.zoo.table import CONFIGS, authors, find_row, published, select

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Optional, Union
 
 from paddleseg_ext.convert.output import convert_file
-from paddleseg_ext.engine.download import DownloadFailed, download, name_of
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.files.download import DownloadFailed, download, name_of
 from paddleseg_ext.zoo.listing import figure
 from paddleseg_ext.zoo.table import config_path, published, shown_path
 

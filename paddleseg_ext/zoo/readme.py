@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from paddleseg_ext.files import write_whole
+from paddleseg_ext.files.whole import write_whole
 from paddleseg_ext.zoo.listing import backbone, figure
 from paddleseg_ext.zoo.table import CONFIGS, authors, published, shown_path
 

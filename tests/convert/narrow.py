@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.names import peer_name
 from paddleseg_ext.convert.target import target_of_config
-from paddleseg_ext.engine.config import load_config
-from tests.convert.torch_writer import save_zip, tensor
+from tests.weights.torch_writer import save_zip, tensor
 
 MODEL = {
     "type": "PSPNet",

@@ -10,13 +10,13 @@ import paddle
 import pytest
 from paddleseg.utils import utils
 
+from paddleseg_ext import cli
+from paddleseg_ext.commands.val import run_evaluation
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert import output
 from paddleseg_ext.convert.__main__ import main
 from paddleseg_ext.convert.names import peer_name
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
-from paddleseg_ext.engine.evaluation_command import run_evaluation
 from tests.convert.narrow import describe, save, their_weights
 
 

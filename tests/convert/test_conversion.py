@@ -5,11 +5,11 @@ import copy
 import numpy as np
 import pytest
 
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert import convert_weights
 from paddleseg_ext.convert.names import our_name, peer_name
 from paddleseg_ext.convert.settings import settings_of
 from paddleseg_ext.convert.target import target_of_config
-from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
 from tests.convert.state_dicts import KEYS, model_of, state_dict, write_yaml
 

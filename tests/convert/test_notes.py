@@ -5,8 +5,8 @@ import yaml
 
 from paddleseg_ext.convert import convert_weights
 from paddleseg_ext.convert.notes import notes_of
-from paddleseg_ext.convert.refusal import Refused
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.weights.refusal import Refused
 from tests.convert.state_dicts import model_of, state_dict, write_yaml
 
 RESNET = "dict(type='ResNetV1c', depth=50, strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), contract_dilation=True)"

@@ -7,10 +7,10 @@ import paddle
 import pytest
 from paddleseg.cvlibs import manager
 
+from paddleseg_ext.config.build import quietly
 from paddleseg_ext.convert.notes import notes_of
 from paddleseg_ext.convert.target import MODELS, shapes_of
 from paddleseg_ext.convert.unshown import NOTED, UNSHOWN, table
-from paddleseg_ext.engine.build import quietly
 from tests.convert.test_notes import HEADS, NEW, openseg, text_of
 
 # Another value for every argument that a model or a backbone has.

@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 import yaml
 
+from paddleseg_ext import cli
+from paddleseg_ext.commands.val import run_evaluation
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.__main__ import main
 from paddleseg_ext.convert.settings import IMAGENET_PIXELS
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
-from paddleseg_ext.engine.evaluation_command import run_evaluation
-from paddleseg_ext.engine.inference import protocol_of
+from paddleseg_ext.protocol.inference import protocol_of
 from tests.convert.narrow import describe, their_weights
-from tests.convert.torch_writer import save_zip, tensor
+from tests.weights.torch_writer import save_zip, tensor
 
 DEEP = {"type": "ResNet50_deepstem", "base_channels": 4}
 V1C = {"type": "ResNet18_v1c", "base_channels": 8}

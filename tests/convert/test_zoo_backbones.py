@@ -7,12 +7,12 @@ import pytest
 import yaml
 
 from paddleseg_ext.backbones import ResNet18_v1c
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert import backbones
-from paddleseg_ext.engine import pretrained
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
-from tests.convert.torch_writer import save_zip, tensor
+from paddleseg_ext.weights import pretrained
+from tests.weights.torch_writer import save_zip, tensor
 
 NAME = "resnet18_v1c"
 

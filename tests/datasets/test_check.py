@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 import train
+from paddleseg_ext import cli
 from paddleseg_ext.datasets import check
 from paddleseg_ext.datasets.layout import LAYOUTS
-from paddleseg_ext.engine import cli
 from paddleseg_ext.zoo.table import config_path
 from tools.data.tiny import write_tiny
 

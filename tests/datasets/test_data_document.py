@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from paddleseg_ext import cli
 from paddleseg_ext.datasets.layout import LAYOUTS
-from paddleseg_ext.engine import cli
 from tests.datasets import downloads
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/data.md"

@@ -12,9 +12,9 @@ import paddleseg.datasets as paddleseg_datasets
 import pytest
 from PIL import Image
 
-from paddleseg_ext.datasets.archives import matching
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.files.archives import matching
 from tests.datasets import downloads
 from tools.data import ade20k, cityscapes, tiny, voc12aug
 

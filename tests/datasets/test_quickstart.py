@@ -7,10 +7,10 @@ import pytest
 from paddleseg.cvlibs import manager
 from PIL import Image
 
+from paddleseg_ext import cli
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.datasets import QuickstartScenes, quickstart, street
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / "configs" / "quickstart" / "psanet_resnet18_quickstart.yml"

@@ -11,10 +11,10 @@ import paddle
 import pytest
 import yaml
 
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
-from paddleseg_ext.engine.onnx_export import packages
-from paddleseg_ext.engine.predictor import sample_input
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
+from paddleseg_ext.deploy.onnx_export import packages
+from paddleseg_ext.deploy.predictor import sample_input
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.ops import backend, library
 from paddleseg_ext.parity.peer_side.draw import draw_weight

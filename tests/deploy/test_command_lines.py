@@ -13,10 +13,10 @@ import paddle
 import pytest
 import yaml
 
-import export
-import predict
-from paddleseg_ext.engine import cli, export_command, predictor
-from paddleseg_ext.engine.deploy_yaml import read_deploy
+from paddleseg_ext import cli
+from paddleseg_ext.commands import export, predict
+from paddleseg_ext.deploy import predictor
+from paddleseg_ext.deploy.deploy_yaml import read_deploy
 from paddleseg_ext.errors import UserError
 from tests.deploy.conftest import ROOT, files_below, small_config
 
@@ -160,7 +160,7 @@ def test_an_export_knows_how_to_prepare_images(project, tmp_path, capfd, monkeyp
         exported.append(steps)
         return Path(folder) / "deploy.yaml"
 
-    monkeypatch.setattr(export_command, "export", note)
+    monkeypatch.setattr(export, "export", note)
     content = small_config()
     del content["val_dataset"]
     (tmp_path / "config.yml").write_text(yaml.safe_dump(content))

@@ -10,14 +10,14 @@ from paddleseg import models as theirs
 from paddleseg.models import ResNet18_vd
 
 from paddleseg_ext.backbones import ResNet18_v1c
-from paddleseg_ext.engine import export as exporting
-from paddleseg_ext.engine.comparison import LIMIT
-from paddleseg_ext.engine.deploy_yaml import read_deploy
-from paddleseg_ext.engine.export import Form, compare, export, save_program
-from paddleseg_ext.engine.predictor import Predictor, sample_input
-from paddleseg_ext.engine.visualize import palette
+from paddleseg_ext.deploy import export as exporting
+from paddleseg_ext.deploy.comparison import LIMIT
+from paddleseg_ext.deploy.deploy_yaml import read_deploy
+from paddleseg_ext.deploy.export import Form, compare, export, save_program
+from paddleseg_ext.deploy.predictor import Predictor, sample_input
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
+from paddleseg_ext.pictures.visualize import palette
 from tests.deploy.conftest import draw, files_below, settle
 
 NAMES = ["a", "b", "c", "d", "e"]

@@ -11,15 +11,16 @@ import paddle
 import pytest
 
 import export as export_script
+from paddleseg_ext import cli
 from paddleseg_ext.backbones import ResNet18_v1c
-from paddleseg_ext.engine import cli, onnx_export
-from paddleseg_ext.engine.deploy_yaml import Deploy
-from paddleseg_ext.engine.export import export
-from paddleseg_ext.engine.onnx_export import OnnxPredictor, compare_onnx, onnx_form
-from paddleseg_ext.engine.predictor import sample_input
-from paddleseg_ext.engine.visualize import palette
+from paddleseg_ext.deploy import onnx_export
+from paddleseg_ext.deploy.deploy_yaml import Deploy
+from paddleseg_ext.deploy.export import export
+from paddleseg_ext.deploy.onnx_export import OnnxPredictor, compare_onnx, onnx_form
+from paddleseg_ext.deploy.predictor import sample_input
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
+from paddleseg_ext.pictures.visualize import palette
 from tests.deploy.conftest import draw, files_below
 
 NAMES = ["a", "b", "c", "d", "e"]

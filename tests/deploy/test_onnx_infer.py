@@ -15,12 +15,12 @@ import pytest
 import yaml
 from paddleseg.cvlibs import manager
 
-import export
-import predict
-from paddleseg_ext.engine import cli, image_list
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext import cli
+from paddleseg_ext.commands import export, predict
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.models.resize import resize
+from paddleseg_ext.pictures import image_list
 from tests.deploy.conftest import ROOT, files_below, settle, small_config
 
 NORMALIZE = {"type": "Normalize"}

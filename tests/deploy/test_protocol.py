@@ -11,10 +11,10 @@ import yaml
 import export
 import predict
 import val
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
-from paddleseg_ext.engine.deploy_yaml import read_deploy
+from paddleseg_ext import cli
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
+from paddleseg_ext.deploy.deploy_yaml import read_deploy
 from tests.deploy.conftest import files_below, settle, small_config
 
 RESIZE = {"type": "ResizeByRatio", "base_size": [110, 70]}

@@ -11,9 +11,10 @@ from paddleseg.utils import logger, metrics
 
 import paddleseg_ext  # noqa: F401
 import predict
-from paddleseg_ext.engine import cli, evaluation_command
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext import cli
+from paddleseg_ext.commands import val
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.errors import UserError
 
@@ -187,7 +188,7 @@ def test_prediction_follows_the_protocol_of_the_file(scenes, monkeypatch, row, s
     monkeypatch.setattr(metrics, "calculate_area", listen)
     where = {"config": str(scenes / "config.yml"), "model_path": str(scenes / "model.pdparams")}
     flags = {"device": "cpu", "opts": None, "data_format": "NCHW", "aug_eval": switched_on, "scales": None}
-    evaluation_command.run_evaluation(**where, **flags)
+    val.run_evaluation(**where, **flags)
     folder = scenes / "predicted"
     images = [name for name, _ in builder.build("val_dataset").file_list]
     for image in images:

@@ -6,11 +6,11 @@ import paddle
 import paddleseg.transforms as T
 import pytest
 
-from paddleseg_ext.engine.image_list import find_images
-from paddleseg_ext.engine.inference import InferenceProtocol
 from paddleseg_ext.engine.predict import predict
-from paddleseg_ext.engine.visualize import palette
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.pictures.image_list import find_images
+from paddleseg_ext.pictures.visualize import palette
+from paddleseg_ext.protocol.inference import InferenceProtocol
 
 
 class Greedy(paddle.nn.Layer):

@@ -8,9 +8,10 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_ext.engine import checkpoint, random_state
-from paddleseg_ext.engine.interrupt import Interrupted, StopRequest
+from paddleseg_ext.cli.interrupt import Interrupted, StopRequest
+from paddleseg_ext.engine import random_state
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.weights import checkpoint
 
 
 def assert_same(one: dict, other: dict) -> None:

@@ -6,8 +6,8 @@ import paddle
 import pytest
 from PIL import Image
 
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.engine.samples import GuardedDataset, check_dataset, checked, collate
 from paddleseg_ext.errors import UserError
 

@@ -4,9 +4,9 @@ import pytest
 import yaml
 from paddleseg.utils import logger
 
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.commands.train import run_training
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.engine.total_batch import describe_batch
-from paddleseg_ext.engine.training_command import run_training
 from paddleseg_ext.errors import UserError
 
 

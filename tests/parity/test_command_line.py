@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.parity.__main__ import main
 from paddleseg_ext.parity.peer_process import PYTHON_VARIABLE, PeerProcess

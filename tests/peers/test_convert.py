@@ -6,10 +6,10 @@ import numpy as np
 import paddle
 import pytest
 
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.output import convert_file, record_path
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.checkpoint import load_weights
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.weights.checkpoint import load_weights
 from tests.convert.state_dicts import write_yaml
 
 CLASSES = 7

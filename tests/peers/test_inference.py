@@ -10,8 +10,8 @@ from paddle import nn
 from paddleseg.utils import logger
 
 from paddleseg_ext.engine.evaluate import evaluate
-from paddleseg_ext.engine.inference import InferenceProtocol
 from paddleseg_ext.models.resize import resize
+from paddleseg_ext.protocol.inference import InferenceProtocol
 from paddleseg_ext.transforms import Normalize, ResizeByRatio
 
 CLASSES = 6

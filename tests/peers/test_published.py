@@ -7,10 +7,10 @@ import json
 
 import pytest
 
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.conversion import _differences
 from paddleseg_ext.convert.notes import notes_of
 from paddleseg_ext.convert.target import declared_settings
-from paddleseg_ext.engine.config import load_config
 from paddleseg_ext.zoo.check import differences
 from paddleseg_ext.zoo.table import config_path, published
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.zoo import curves
 from paddleseg_ext.zoo.table import config_path, published
 

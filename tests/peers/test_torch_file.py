@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from paddleseg_ext.convert.torch_file import read
+from paddleseg_ext.weights.torch_file import read
 from tests.peers.test_convert import settings_of
 
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext import cli
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.zoo.table import config_path, published
 from tools import run_every_recipe

@@ -6,7 +6,7 @@ import paddle
 import pytest
 from paddleseg.utils import metrics
 
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from tests.tipc.test_prepare import load
 
 COMPARE = load("compare_results")

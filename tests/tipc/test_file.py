@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.config.config import load_config
 from tests.tipc.conftest import ROOT, TIPC
 
 FILES = sorted((TIPC / "configs").rglob("*.txt"))

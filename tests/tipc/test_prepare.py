@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from tests.tipc.conftest import TIPC
 from tools.data.tiny import write_tiny
 

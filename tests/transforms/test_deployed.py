@@ -11,12 +11,11 @@ import pytest
 import yaml
 from paddleseg.cvlibs import manager
 
-import export
-import predict
-from paddleseg_ext.engine import cli
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
-from paddleseg_ext.engine.deploy_yaml import read_deploy
+from paddleseg_ext import cli
+from paddleseg_ext.commands import export, predict
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
+from paddleseg_ext.deploy.deploy_yaml import read_deploy
 
 ROOT = Path(__file__).resolve().parents[2]
 RESIZE = {"type": "ResizeByRatio", "base_size": [96, 48]}

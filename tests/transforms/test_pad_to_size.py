@@ -5,8 +5,8 @@ import paddle
 import pytest
 from paddleseg.core import infer
 
-from paddleseg_ext.engine.inference import InferenceProtocol
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.protocol.inference import InferenceProtocol
 
 
 @pytest.mark.parametrize("size", [(12, 16), (11, 16), (5, 9), (1, 1)])

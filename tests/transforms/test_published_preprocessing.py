@@ -10,7 +10,7 @@ import paddleseg.transforms as T
 import pytest
 from paddleseg.cvlibs import manager
 
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.zoo.table import config_path
 
 MEAN, STD = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]

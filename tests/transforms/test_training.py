@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import yaml
 
-import train
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
+from paddleseg_ext.commands import train
 
 RESIZE = {"type": "ResizeByRatio", "base_size": [64, 48], "min_ratio": 0.5, "max_ratio": 2.0}
 CROP = {"type": "RandomClassRatioCrop", "crop_size": [32, 32]}

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.zoo import check
 from paddleseg_ext.zoo.table import config_path
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.zoo import check
 from paddleseg_ext.zoo.__main__ import main
 from paddleseg_ext.zoo.table import config_path, published

@@ -7,8 +7,8 @@ import yaml
 from paddleseg.cvlibs.config import merge_config_dicts, parse_from_yaml
 
 import paddleseg_ext  # noqa: F401
-from paddleseg_ext.engine.build import Builder
-from paddleseg_ext.engine.config import load_config
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.zoo import curves
 from paddleseg_ext.zoo.table import CONFIGS, config_path, published
 

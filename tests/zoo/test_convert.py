@@ -6,12 +6,12 @@ import json
 import paddle
 import pytest
 
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.zoo import convert
 from paddleseg_ext.zoo.__main__ import main
 from paddleseg_ext.zoo.table import published
 from tests.convert.narrow import describe, save, their_weights
-from tests.convert.torch_writer import save_zip, tensor
+from tests.weights.torch_writer import save_zip, tensor
 
 ROW = "pspnet_resnet50_os8_voc12aug_512x512_60e_ssseg"
 BAIDU = "psanet_resnet50_os8_cityscapes_1024x512_80k"

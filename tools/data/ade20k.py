@@ -9,10 +9,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import paddleseg_ext  # noqa: F401, I001, RUF100  before paddle: see there
 
-from paddleseg_ext.datasets.archives import find_sources, matching
+from paddleseg_ext.files.archives import find_sources, matching
 from paddleseg_ext.datasets.check import report
 from paddleseg_ext.datasets.layout import LAYOUTS
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.errors import UserError
 
 LAYOUT = LAYOUTS["ade20k"]

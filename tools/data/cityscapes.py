@@ -14,12 +14,12 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from paddleseg_ext.datasets.archives import find_sources, is_whole_png, matching
+from paddleseg_ext.files.archives import find_sources, is_whole_png, matching
 from paddleseg_ext.datasets.check import report
 from paddleseg_ext.datasets.layout import LAYOUTS
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.files import write_whole
+from paddleseg_ext.files.whole import write_whole
 
 LAYOUT = LAYOUTS["cityscapes"]
 PAGE = "https://www.cityscapes-dataset.com/downloads"

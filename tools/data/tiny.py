@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from paddleseg_ext.datasets.layout import LAYOUTS, Layout
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.errors import UserError
 from tools.data.cityscapes import CLASSES
 

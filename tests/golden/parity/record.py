@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from paddleseg_ext.engine import cli
+from paddleseg_ext import cli
 from paddleseg_ext.parity.our_side import MODELS, STEPS, default_settings
 from paddleseg_ext.parity.peer_process import PEER_SIDE, PeerProcess, find_python
 from paddleseg_ext.parity.peer_side.draw import draw_batch

@@ -1,0 +1,1 @@
+"""The commands train, val, predict and export: flags in, rooms called."""

@@ -1,0 +1,167 @@
+"""``train.py``: train a model that a YAML file describes."""
+
+import argparse
+import random
+from collections.abc import Sequence
+from typing import Any, Optional
+
+import numpy as np
+import paddle
+from paddleseg.utils import logger, utils
+
+from paddleseg_ext import cli
+from paddleseg_ext.config.build import Builder, convert_sync_batchnorm
+from paddleseg_ext.config.config import load_config, use_nhwc
+from paddleseg_ext.engine.samples import check_dataset
+from paddleseg_ext.engine.total_batch import describe_batch
+from paddleseg_ext.engine.train import train
+from paddleseg_ext.errors import UserError
+
+EXAMPLES = """
+python train.py --config configs/quickstart/psanet_resnet18_quickstart.yml --do_eval --use_vdl
+python train.py --config my.yml --do_eval --iters 2000 --batch_size 4 --opts model.backbone.pretrained=null
+python train.py --config my.yml --do_eval --resume_model output/iter_1000
+python -m paddle.distributed.launch --gpus 0,1 train.py --config my.yml --do_eval
+"""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The flags of the command line."""
+    parser = cli.Parser("Train a segmentation model. Ctrl-C saves before it stops; --resume_model goes on.", EXAMPLES)
+    cli.add_config_flags(parser)
+    cli.add_device_flag(parser)
+    cli.add_workers_flag(parser)
+    cli.add_precision_flags(parser)
+    parser.add_argument("--save_dir", default="output", metavar="DIR", help="where checkpoints and logs go.")
+    parser.add_argument(
+        "--do_eval", action="store_true", help="evaluate before every checkpoint and keep the best in best_model."
+    )
+    parser.add_argument(
+        "--use_vdl",
+        action="store_true",
+        help="write curves and sample pictures for `visualdl --logdir SAVE_DIR --language en`.",
+    )
+    parser.add_argument("--use_ema", action="store_true", help="also keep and evaluate averaged weights (decay 0.999).")
+    parser.add_argument("--resume_model", metavar="DIR", help="go on from this checkpoint, e.g. output/iter_1000.")
+    parser.add_argument(
+        "--iters", type=cli.positive_int, metavar="N", help="train until this iteration (default: the file's)."
+    )
+    parser.add_argument(
+        "--batch_size", type=cli.positive_int, metavar="N", help="images per process (default: the file's)."
+    )
+    parser.add_argument(
+        "--learning_rate", type=cli.positive_float, metavar="R", help="start of the schedule (default: the file's)."
+    )
+    parser.add_argument(
+        "--save_interval", type=cli.positive_int, default=1000, metavar="N", help="iterations between checkpoints."
+    )
+    parser.add_argument(
+        "--log_iters", type=cli.positive_int, default=10, metavar="N", help="iterations between log lines."
+    )
+    parser.add_argument(
+        "--keep_checkpoint_max",
+        type=cli.natural_int,
+        default=5,
+        metavar="N",
+        help="newest checkpoints to keep; 0 keeps all.",
+    )
+    parser.add_argument(
+        "--early_stop_intervals",
+        type=cli.positive_int,
+        metavar="N",
+        help="with --do_eval, stop after N evaluations in a row without a better mIoU.",
+    )
+    parser.add_argument(
+        "--seed", type=cli.natural_int, metavar="N", help="makes two runs draw the same random numbers."
+    )
+    parser.add_argument(
+        "--repeats", type=cli.positive_int, default=1, metavar="N", help="use every sample N times an epoch."
+    )
+    parser.add_argument(
+        "--data_format",
+        choices=("NCHW", "NHWC"),
+        default="NCHW",
+        help="NHWC only for models that have it (DeepLabV3P).",
+    )
+    parser.add_argument(
+        "--to_static_training", action="store_true", help="train the model as a static graph (paddle.jit.to_static)."
+    )
+    parser.add_argument(
+        "--profiler_options",
+        metavar="TEXT",
+        help="profile some steps, then stop: 'batch_range=[10,20];state=CPU;profile_path=profile'.",
+    )
+    parser.refuse("--use_multilabel", why="the losses and metrics of paddleseg 2.8.0 know one label per pixel")
+    parser.refuse("--input_shape", "--output_op", "--for_fd", why="they are about exporting; export.py has them")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Parse the flags and train."""
+    run_training(**vars(parse(arguments)))
+
+
+def run_training(
+    config: str,
+    device: Optional[str],
+    opts: Optional[list],
+    learning_rate: Optional[float],
+    iters: Optional[int],
+    batch_size: Optional[int],
+    seed: Optional[int],
+    do_eval: bool,
+    data_format: str,
+    to_static_training: bool,
+    early_stop_intervals: Optional[int],
+    num_workers: int,
+    **settings: Any,
+) -> None:
+    """Check the configuration and the data, build the parts, train.
+
+    Args:
+        settings: Handed to ``train``; the other arguments are the flags of ``train.py``.
+
+    Raises:
+        UserError: Anything the user can put right, before the training starts wherever possible.
+    """
+    if early_stop_intervals is not None and not do_eval:
+        raise UserError("--early_stop_intervals watches the validation mIoU; add --do_eval.")
+    cfg = load_config(config, learning_rate=learning_rate, iters=iters, batch_size=batch_size, opts=opts)
+    if do_eval and not cfg.val_dataset_cfg:
+        raise UserError(f"--do_eval needs a val_dataset in {config}; add one or leave the flag out.")
+    if data_format == "NHWC":
+        use_nhwc(cfg)
+    if seed is not None:
+        paddle.seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+    logger.info(f"Device: {cli.use_device(device)}")
+    utils.set_cv2_num_threads(num_workers)
+
+    builder = Builder(cfg, pretrained=settings.get("resume_model") is None)
+    train_dataset = builder.build("train_dataset")
+    check_dataset(train_dataset, "train_dataset")
+    val_dataset = builder.build("val_dataset") if do_eval else None
+    if do_eval:
+        check_dataset(val_dataset, "val_dataset")
+    utils.show_cfg_info(cfg)
+    if "total_batch_size" in cfg.dic:
+        # What the file says, not the command line, which may have followed an earlier advice.
+        iters, rate = cfg.written.get("iters", cfg.iters), cfg.written["lr_scheduler"].get("learning_rate")
+        processes = paddle.distributed.ParallelEnv().nranks
+        logger.info(describe_batch(cfg.dic["total_batch_size"], cfg.batch_size, processes, iters, rate))
+    model = convert_sync_batchnorm(builder.build("model"))
+    train(
+        model,
+        train_dataset,
+        val_dataset=val_dataset,
+        optimizer=builder.build("optimizer"),
+        losses=builder.build("loss"),
+        iters=cfg.iters,
+        batch_size=cfg.batch_size,
+        num_workers=num_workers,
+        test_config=cfg.test_config,
+        to_static_training=to_static_training or cfg.to_static_training,
+        early_stop_intervals=early_stop_intervals,
+        **settings,
+    )

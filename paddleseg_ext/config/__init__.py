@@ -1,0 +1,1 @@
+"""PaddleSeg's YAML, checked, and the parts built from it."""

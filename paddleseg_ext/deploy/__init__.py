@@ -1,0 +1,1 @@
+"""Export, and the ways an exported model runs."""

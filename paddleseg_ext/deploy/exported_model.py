@@ -1,0 +1,98 @@
+"""An exported model in the place of a live one, so that both become labels by the same test protocol."""
+
+import time
+from collections.abc import Sequence
+from typing import Union
+
+import numpy as np
+import paddle
+
+from paddleseg_ext.deploy.deploy_yaml import NAME, Deploy
+from paddleseg_ext.deploy.predictor import Predictor
+from paddleseg_ext.errors import UserError
+
+
+class ExportedModel(paddle.nn.Layer):
+    """Returns [scores] for a batch of images, as the models in ``models/`` return [logits].
+
+    Scores are logits, probabilities or, of a model that puts out labels, 1 for the label and 0 for the other classes:
+    whatever their largest is, is the label. A model with ``output_op: features`` has ``feature_logits`` instead.
+
+    Args:
+        predictor: The loaded model.
+        deploy: What it was loaded from.
+
+    Attributes:
+        seconds: Time spent in Paddle Inference so far.
+    """
+
+    def __init__(self, predictor: Predictor, deploy: Deploy) -> None:
+        super().__init__()
+        self.seconds = 0.0
+        self._predictor = predictor
+        self._deploy = deploy
+        if deploy.output_op == "features":
+            self.feature_logits = self.forward
+
+    def forward(self, images: paddle.Tensor) -> list:
+        """Images (N, C, H, W) to [scores (N, classes, h, w)].
+
+        Raises:
+            UserError: The images do not fit a model of fixed size, or the model has other classes than ``deploy.yaml``.
+        """
+        output = self._run(images.numpy())
+        if self._deploy.output_op == "argmax":
+            classes = np.arange(len(self._deploy.class_names) or output.max() + 1)
+            output = (output[:, np.newaxis] == classes[:, np.newaxis, np.newaxis]).astype(np.float32)
+        return [paddle.to_tensor(output)]
+
+    def labels(self, images: Union[np.ndarray, Sequence[np.ndarray]], trans_info: Sequence) -> np.ndarray:
+        """Segment prepared images of one original size by the protocol of ``deploy.yaml``.
+
+        Args:
+            images: (N, C, H, W), float32, or one such batch for every scale: see ``InferenceProtocol.transforms``.
+            trans_info: What the transforms noted, the same for all N.
+
+        Returns:
+            uint8 (N, height, width), at the original size.
+        """
+        if self._deploy.output_op == "argmax" and not any(kind == "resize" for kind, _ in trans_info):
+            labels = self._run(images)
+            for _, (height, width, *corner) in reversed(trans_info):
+                top, left = corner or (0, 0)
+                labels = labels[:, top : top + height, left : left + width]
+            return labels.astype(np.uint8)
+        tensors = paddle.to_tensor(images) if isinstance(images, np.ndarray) else [paddle.to_tensor(x) for x in images]
+        return self._deploy.protocol(self, tensors, trans_info)[0].numpy()[:, 0].astype(np.uint8)
+
+    def _run(self, images: np.ndarray) -> np.ndarray:
+        """The model's output; where its batch is fixed and larger than N, the last image fills it up."""
+        wanted = self._deploy.input_shape
+        if any(want not in (-1, have) for have, want in zip(images.shape[1:], wanted[1:])):
+            raise UserError(
+                f"the image, or a window of it, is {_size(images.shape)} (C, H, W) after the transforms and the model "
+                f"was exported for {_size(wanted)}; export it again without --input_shape."
+            )
+        start, at_once = time.perf_counter(), wanted[0] if wanted[0] > 0 else len(images)
+        outputs = []
+        for first in range(0, len(images), at_once):
+            part = images[first : first + at_once]
+            missing = max(0, wanted[0] - len(part))
+            outputs.append(self._predictor(np.concatenate([part, *[part[-1:]] * missing]))[: len(part)])
+        output = np.concatenate(outputs) if len(outputs) > 1 else outputs[0]
+        self.seconds += time.perf_counter() - start
+        self._check_classes(output)
+        return output
+
+    def _check_classes(self, output: np.ndarray) -> None:
+        names = len(self._deploy.class_names)
+        found = output.max() + 1 if self._deploy.output_op == "argmax" else output.shape[1]
+        if names and (found > names if self._deploy.output_op == "argmax" else found != names):
+            raise UserError(
+                f"{self._deploy.folder / NAME} names {names} classes and the model beside it has {found}; they are of "
+                "two exports, so run export.py again."
+            )
+
+
+def _size(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape[1:]))

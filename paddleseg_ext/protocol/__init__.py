@@ -1,0 +1,1 @@
+"""From an image to a label map by a published test protocol."""

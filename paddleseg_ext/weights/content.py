@@ -1,0 +1,108 @@
+"""What a file is, told by its first bytes and never by its name."""
+
+import stat
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Optional, Union
+
+from paddleseg_ext.weights.refusal import Refused
+
+ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+# torch.save's magic number, as a pickle of protocol 2 or later and of an earlier one writes it.
+_LEGACY_TORCH = (bytes.fromhex("8a0a6cfc9c46f9206aa850192e"), b"L119547037146038801333356L\n.")
+_OTHER_FORMATS = (
+    (b"version https://git-lfs", "a Git LFS pointer, which stands for the real file; fetch that with git lfs pull"),
+    (b"\x89PNG", "a PNG image; name a checkpoint"),
+    (b"\xff\xd8\xff", "a JPEG image; name a checkpoint"),
+    (b"GIF8", "a GIF image; name a checkpoint"),
+    (b"BM", "a BMP image; name a checkpoint"),
+    (b"%PDF", "a PDF document; name a checkpoint"),
+    (b"\x89HDF", "an HDF5 file, as Keras writes; give a checkpoint of PyTorch, safetensors or Paddle"),
+    (b"\x93NUMPY", "a numpy array; give a checkpoint of PyTorch, safetensors or Paddle"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
+    (b"\xfd7zXZ", "an xz archive; unpack it first"),
+    (b"BZh", "a bzip2 archive; unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "a zstandard archive; unpack it first"),
+    (b"Rar!", "a RAR archive; unpack it first"),
+    (b"\x7fELF", "a program; name a checkpoint"),
+)
+
+
+def map_file(path: Union[str, Path]) -> mmap:
+    """A read-only memory map of ``path``.
+
+    Raises:
+        Refused: There is no such file, or it is a folder, a device or empty.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise Refused("does not exist; check the path") from None
+    if stat.S_ISDIR(mode):
+        raise Refused("is a folder; name the checkpoint file in it")
+    if not stat.S_ISREG(mode):
+        raise Refused("is no ordinary file; name a checkpoint")
+    with open(path, "rb") as file:
+        if not path.stat().st_size:
+            raise Refused("is empty; fetch or copy it again")
+        return mmap(file.fileno(), 0, access=ACCESS_READ)
+
+
+def is_zip(data: mmap) -> bool:
+    """Whether ``data`` begins as zip archives do, such as those that torch.save writes since PyTorch 1.6."""
+    return data[:4] in ZIP
+
+
+def is_legacy_torch(data: mmap) -> bool:
+    """Whether ``data`` begins as torch.save began its files before PyTorch 1.6."""
+    return any(magic in data[:48] for magic in _LEGACY_TORCH)
+
+
+def is_gzip(data: mmap) -> bool:
+    """Whether ``data`` begins as gzip files do."""
+    return data[:2] == b"\x1f\x8b"
+
+
+def is_tar(data: mmap) -> bool:
+    """Whether ``data`` begins as tar archives do."""
+    return data[257:262] == b"ustar"
+
+
+def is_pickle(data: mmap) -> bool:
+    """Whether ``data`` begins as pickles of protocol 2 to 5 do."""
+    return data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
+
+
+def is_safetensors(data: mmap) -> bool:
+    """Whether ``data`` begins as safetensors files do: the length of a header in JSON, and the header."""
+    return data[8:9] == b"{" and int.from_bytes(data[:8], "little") < 1 << 40
+
+
+def describe(data: mmap) -> str:
+    """What ``data`` is when it is no checkpoint: the rest of a sentence that begins with "FILE is"."""
+    head = data[:4096]
+    for start, what in _OTHER_FORMATS:
+        if head.startswith(start):
+            return what
+    text = _as_text(head)
+    if text is None:
+        # Field 1 of its protobuf is a version, field 2 who wrote it.
+        if head[:1] == b"\x08" and head[2:3] == b"\x12":
+            return "an ONNX model; give the checkpoint that it was exported from"
+        return "neither a PyTorch, a safetensors nor a Paddle file; check that it is the checkpoint and came whole"
+    beginning = text.lstrip().lower()
+    if beginning.startswith(("<!doctype", "<html", "<?xml", "<head")):
+        return "a web page, perhaps of a download that failed; fetch the file again"
+    return "a text file; name a checkpoint, or fetch it again if it should be one"
+
+
+def _as_text(head: bytes) -> Optional[str]:
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        # The piece may end inside a character.
+        if error.start < len(head) - 3:
+            return None
+        text = head[: error.start].decode("utf-8")
+    return None if any(ord(letter) < 32 and letter not in "\t\n\r\f" for letter in text) else text

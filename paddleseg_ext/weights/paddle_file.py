@@ -1,0 +1,229 @@
+"""Weights of Paddle, as ``.pdparams`` files or in the archives of PaddleSeg's backbones, read without running them.
+
+A ``.pdparams`` file is a pickle of numpy arrays under the names of the weights. ``paddle.load`` would run it.
+"""
+
+import gzip
+import io
+import tarfile
+from collections.abc import Iterable
+from mmap import mmap
+from pathlib import Path, PurePosixPath
+from typing import Any, Union
+
+import numpy as np
+
+from paddleseg_ext.weights.content import is_gzip
+from paddleseg_ext.weights.mapped_zip import ALWAYS_ALLOWED, MOST_EXPANSION, MappedZip
+from paddleseg_ext.weights.pickle_machine import (
+    Global,
+    Machine,
+    Placeholder,
+    build_dict,
+    build_tuple,
+    unknown_global,
+)
+from paddleseg_ext.weights.refusal import Refused, shown
+from paddleseg_ext.weights.storage import BFLOAT16, Storage
+
+SUFFIX, USUAL_NAME = ".pdparams", "model.pdparams"
+# paddle.save's own entry: the names that the parameters had in the writer's process.
+_NAMES = "StructuredToParameterName@@"
+
+
+def read_pickle(data: Union[bytes, mmap]) -> dict:
+    """{name: array} of a ``.pdparams`` file: read-only, without a copy from protocol 3 on, bfloat16 given as float32.
+
+    Raises:
+        Refused, LookupError, TypeError, ValueError, struct.error: It cannot be read, or holds no weights.
+    """
+    weights, _ = Machine(data, _resolve, _no_persistent_id).run()
+    if type(weights) is not dict or not weights:
+        raise Refused("does not hold the weights of a model; give a model.pdparams file")
+    storages: dict = {}
+    return {name: _array(name, value, storages) for name, value in weights.items() if name != _NAMES}
+
+
+def _array(name: Any, value: Any, storages: dict) -> np.ndarray:
+    """The numbers of one weight; what several arrays share is decoded once, so that a small file stays small."""
+    # A tensor is pickled as (its name in the writer's process, its numbers).
+    if type(value) is tuple and len(value) == 2:
+        value = value[1]
+    if type(name) is not str or not isinstance(value, _Array):
+        raise Refused(f"does not hold the weights of a model: {shown(name)} is no array; give a model.pdparams file")
+    shape, kind, order, numbers = value.parts
+    if type(shape) is not tuple or not all(type(size) is int and 0 <= size < 1 << 48 for size in shape):
+        raise TypeError(f"{shown(name)} has no shape")
+    if not isinstance(kind, _Kind) or type(numbers) not in (memoryview, str):
+        raise TypeError(f"{shown(name)} has no numbers")
+    key = id(numbers), kind.byte_order
+    if key not in storages:
+        # Python 2 wrote bytes as text of the same codes.
+        content = memoryview(numbers.encode("latin-1")) if type(numbers) is str else numbers
+        storages[key] = Storage(content, kind.byte_order)
+    return storages[key].array(kind.storage_kind(), shape, order == "F")
+
+
+# Arrays of numpy, as numpy pickles them
+
+
+class _Kind(Placeholder):
+    """A dtype."""
+
+    def __init__(self, code: Any, *_: Any):
+        super().__init__("numpy.dtype")
+        self.code, self.byte_order = code, "<"
+
+    def set_state(self, state: Any) -> None:
+        if type(state) is not tuple or len(state) < 2 or type(state[1]) is not str:
+            raise TypeError("a dtype without its byte order")
+        self.byte_order = ">" if state[1] == ">" else "<"
+
+    def storage_kind(self) -> str:
+        # Not even a hash is taken of what is no text: see plain_key.
+        if type(self.code) is not str:
+            raise TypeError("a dtype without its name")
+        # Paddle has no uint16 and keeps the bits of bfloat16 under that name.
+        kind = {"u2": BFLOAT16, "b1": "?"}.get(self.code, self.code)
+        if kind != BFLOAT16 and kind not in ("?", "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "c8", "c16"):
+            raise Refused(f"holds numbers of the kind {shown(self.code)}, which no weights are")
+        return kind
+
+
+class _Array(Placeholder):
+    """An array: made empty, and filled by its state."""
+
+    def __init__(self, shape: Any = None, kind: Any = None, order: Any = None, numbers: Any = None):
+        super().__init__("numpy.ndarray")
+        self.parts = shape, kind, order, numbers
+
+    def set_state(self, state: Any) -> None:
+        _, shape, kind, first_axis_fastest, numbers = state
+        self.parts = shape, kind, "F" if first_axis_fastest is True else "C", numbers
+
+
+def _reconstruct(*_: Any) -> _Array:
+    return _Array()
+
+
+def _array_of_buffer(numbers: Any, kind: Any, shape: Any, order: Any) -> _Array:
+    """numpy's way in protocol 5."""
+    return _Array(shape, kind, order, numbers)
+
+
+def _scalar(kind: Any, numbers: Any) -> _Array:
+    return _Array((), kind, "C", numbers)
+
+
+def _encode(text: Any, codec: Any) -> memoryview:
+    """Bytes in protocol 2."""
+    if type(text) is not str or codec != "latin1":
+        raise TypeError("bytes in another code than latin1")
+    return memoryview(text.encode("latin-1"))
+
+
+def _not_called(*_: Any) -> None:
+    raise TypeError("a type is called")
+
+
+_GLOBALS = {
+    "builtins.tuple": Global("builtins.tuple", build_tuple),
+    "builtins.dict": Global("builtins.dict", build_dict),
+    "collections.OrderedDict": Global("collections.OrderedDict", build_dict),
+    "_codecs.encode": Global("_codecs.encode", _encode),
+    "numpy.ndarray": Global("numpy.ndarray", _not_called),
+    "numpy.dtype": Global("numpy.dtype", _Kind, copies=False),
+    # numpy 2 writes numpy._core.
+    **{
+        f"numpy.{core}.{name}": Global(name, build, copies=False)
+        for core in ("core", "_core")
+        for name, build in {
+            "multiarray._reconstruct": _reconstruct,
+            "multiarray.scalar": _scalar,
+            "numeric._frombuffer": _array_of_buffer,
+        }.items()
+    },
+}
+
+
+def _resolve(module: str, name: str) -> Global:
+    known = _GLOBALS.get(f"{'builtins' if module == '__builtin__' else module}.{name}")
+    if known is None:
+        raise unknown_global(f"{module}.{name}")
+    return known
+
+
+def _no_persistent_id(_: Any) -> None:
+    raise Refused("refers to objects outside of it, as no Paddle file does")
+
+
+# Archives
+
+
+def read_zip(members: MappedZip) -> dict:
+    """{name: array} of the one ``.pdparams`` file (or the one ``model.pdparams``) in a zip archive.
+
+    Raises:
+        Refused, LookupError, TypeError, ValueError, struct.error, zlib.error: It cannot be read.
+    """
+    return read_pickle(bytes(members[_weights_among(members)]))
+
+
+def read_tar(path: Union[str, Path], data: mmap) -> dict:
+    """{name: array} of the one ``.pdparams`` file (or the one ``model.pdparams``) in a tar archive.
+
+    Args:
+        path: The archive, compressed by gzip or not.
+        data: A map of it.
+
+    Raises:
+        Refused, LookupError, TypeError, ValueError, EOFError, struct.error, zlib.error: It cannot be read.
+    """
+    contents: dict = {}
+    try:
+        with open(path, "rb") as raw:
+            stream = _Bounded(gzip.GzipFile(fileobj=raw) if is_gzip(data) else raw, len(data))
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                for member in archive:
+                    if member.name in ("storages", "tensors", "pickle"):
+                        raise Refused(
+                            "is of the tar format that torch.save wrote before PyTorch 0.1.10, which is not read; "
+                            "load it with an old PyTorch and save it again"
+                        )
+                    if member.isfile() and member.name.endswith(SUFFIX):
+                        contents[member.name] = archive.extractfile(member).read()
+    # Headers that extend each other are read by recursion.
+    except (tarfile.TarError, gzip.BadGzipFile, RecursionError) as error:
+        raise Refused(f"is an archive that is damaged or cut short ({shown(error)}); fetch or copy it again") from error
+    return read_pickle(contents[_weights_among(contents)])
+
+
+def _weights_among(members: Iterable) -> str:
+    names = [name for name in members if name.endswith(SUFFIX)]
+    usual = [name for name in names if PurePosixPath(name).name == USUAL_NAME]
+    for found in (names, usual):
+        if len(found) == 1:
+            return found[0]
+    if not names:
+        raise Refused(f"is an archive without {SUFFIX} file; name a checkpoint")
+    raise Refused(f"is an archive with {len(names)} {SUFFIX} files; unpack it and name one of them")
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that is refused where no archive of weights would still go on.
+
+    Args:
+        size: Bytes of the archive itself.
+    """
+
+    def __init__(self, stream: Any, size: int):
+        self._stream = stream
+        self._size = size
+        self._left = ALWAYS_ALLOWED + MOST_EXPANSION * size
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._stream.read(min(size, self._left + 1))
+        self._left -= len(content)
+        if self._left < 0:
+            raise Refused(f"grows to more than {MOST_EXPANSION} times its {self._size} bytes, which weights cannot do")
+        return content
