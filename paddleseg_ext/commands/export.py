@@ -19,7 +19,7 @@ from paddleseg_ext.deploy.output_op import choose_output
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.ops import backend
 from paddleseg_ext.protocol.inference import InferenceProtocol, protocol_of
-from paddleseg_ext.weights.checkpoint import load_weights
+from paddleseg_ext.weights.loading import load_weights
 
 EXAMPLES = """
 python export.py --config my.yml --model_path output/best_model/model.pdparams --save_dir output/export

@@ -17,7 +17,7 @@ from paddleseg_ext.errors import UserError
 from paddleseg_ext.pictures.image_list import find_images
 from paddleseg_ext.pictures.results import where_results_are
 from paddleseg_ext.protocol.inference import overruled, protocol_of
-from paddleseg_ext.weights.checkpoint import load_weights
+from paddleseg_ext.weights.loading import load_weights
 
 EXAMPLES = """
 python predict.py --config my.yml --model_path output/best_model/model.pdparams --image_path photo.jpg

@@ -18,7 +18,7 @@ from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.engine.samples import check_dataset
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.protocol.inference import overruled, protocol_of
-from paddleseg_ext.weights.checkpoint import load_weights
+from paddleseg_ext.weights.loading import load_weights
 
 EXAMPLES = """
 python val.py --config configs/quickstart/psanet_resnet18_quickstart.yml --model_path output/best_model/model.pdparams

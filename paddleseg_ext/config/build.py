@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import paddle
@@ -10,8 +11,8 @@ from paddleseg.utils import logger
 
 from paddleseg_ext.config.data_files import check_data_files
 from paddleseg_ext.errors import UserError, one_line
-from paddleseg_ext.weights import pretrained as weights
-from paddleseg_ext.weights.safe_pickle import refuse_code
+from paddleseg_ext.weights import pretrained
+from paddleseg_ext.weights.loading import set_pretrained
 
 
 class Builder(SegBuilder):
@@ -29,6 +30,8 @@ class Builder(SegBuilder):
     def __init__(self, config: Config, pretrained: bool = True) -> None:
         super().__init__(config)
         self._pretrained = pretrained
+        # By the path that stands in the configuration then: the key, and whether the file has to hold every weight.
+        self._located: dict[str, tuple[str, bool]] = {}
 
     def build(self, what: str) -> Any:
         """The component ``what`` of the configuration.
@@ -39,47 +42,46 @@ class Builder(SegBuilder):
         """
         if what in ("train_dataset", "val_dataset"):
             check_data_files(self.config, what)
-        located = self._locate_pretrained() if what in ("model", "optimizer") else {}
+        if what in ("model", "optimizer"):
+            self._locate_pretrained(self.config.dic["model"], "model")
         try:
-            part = getattr(self, what)
+            return getattr(self, what)
         except Exception as error:
             raise _sentence(error, what) from error
-        if what == "model":
-            for key, (path, whole) in located.items():
-                layer = part if key == "model.pretrained" else getattr(part, "backbone", None)
-                weights.check_match(layer, path, key, whole)
-        return part
 
     def build_component_impl(self, component_class: Any, *args: Any, **kwargs: Any) -> Any:
-        """Called by PaddleSeg for every component, inner ones first."""
+        """Called by PaddleSeg for every component, inner ones first.
+
+        A layer is built without ``pretrained``, whose file PaddleSeg would open with ``paddle.load``; then its weights
+        are set by ``weights.loading``.
+        """
+        path = str(kwargs.get("pretrained"))
+        if path in self._located:
+            kwargs["pretrained"] = None
         try:
-            return component_class(*args, **kwargs)
+            component = component_class(*args, **kwargs)
         except UserError:
             raise
         except Exception as error:
-            reason = one_line(error)
             name = getattr(component_class, "__name__", str(component_class))
-            raise UserError(f"{self.config.path}: {name} cannot be built: {reason}") from error
+            raise UserError(f"{self.config.path}: {name} cannot be built: {one_line(error)}") from error
+        if path in self._located:
+            set_pretrained(component, Path(path), *self._located[path])
+        return component
 
-    def _locate_pretrained(self) -> dict:
-        """Replace each ``pretrained`` of the model by its local file, or by None if none is wanted.
-
-        Returns:
-            By key the file, and whether it has to hold every weight.
-        """
-        located = {}
-        model = self.config.dic["model"]
-        for key, cfg in (("model.backbone.pretrained", model.get("backbone")), ("model.pretrained", model)):
-            if isinstance(cfg, dict) and cfg.get("pretrained") is not None:
-                if self._pretrained:
-                    path = weights.locate(str(cfg["pretrained"]), key)
-                    # The model reads it with paddle.load, which runs what the file asks for.
-                    refuse_code(path)
-                    located[key] = path, weights.has_scheme_of_ours(str(cfg["pretrained"]))
-                    cfg["pretrained"] = str(path)
-                else:
-                    cfg["pretrained"] = None
-        return located
+    def _locate_pretrained(self, cfg: dict, key: str) -> None:
+        """Replace each ``pretrained`` of a layer and of those in it by a local file, or by None if none is wanted."""
+        for name, value in cfg.items():
+            if self.is_meta_type(value):
+                self._locate_pretrained(value, f"{key}.{name}")
+        source = cfg.get("pretrained")
+        if source is None or str(source) in self._located:
+            return
+        cfg["pretrained"] = None
+        if self._pretrained:
+            path = str(pretrained.locate(str(source), f"{key}.pretrained"))
+            self._located[path] = f"{key}.pretrained", pretrained.has_scheme_of_ours(str(source))
+            cfg["pretrained"] = path
 
 
 @contextlib.contextmanager

@@ -1,31 +1,80 @@
-"""The state of the random generators of a run, as text that a checkpoint can hold.
+"""The state of the random generators of a run, of JSON's types, so that a checkpoint can hold it as plain text.
 
 Data transforms draw from Python's and numpy's generators, in the order of the batches; ``samples.collate`` notes their
 state behind each batch, because the loader reads ahead. Dropout draws from Paddle's generator in the loop itself.
 """
 
 import base64
-import pickle
+import json
 import random
+import re
 from ast import literal_eval
+from typing import Any
 
 import numpy as np
 import paddle
+from paddleseg.utils import logger
 
-from paddleseg_ext.weights.safe_pickle import loads
+from paddleseg_ext.errors import UserError, one_line
+from paddleseg_ext.weights.paddle_file import read_generator_states
+
+# The 312 words of a 64-bit Mersenne Twister and the place in them, as C++ writes the generator down.
+_ENGINE = re.compile(r"\d{1,20}( \d{1,20}){312}")
+_WORD = 1 << 64
 
 
 def of_data() -> str:
-    """The state of Python's and numpy's generators."""
-    kind, words, *rest = np.random.get_state()
-    return repr((random.getstate(), (kind, words.tolist(), *rest)))
+    """The state of Python's and numpy's generators, as a text of JSON, which Paddle's loader hands on as it is."""
+    version, words, gauss = random.getstate()
+    kind, keys, position, has_gauss, cached = np.random.get_state()
+    state = {
+        "python": [version, list(words), gauss],
+        "numpy": [kind, keys.tolist(), position, has_gauss, cached],
+    }
+    return json.dumps(state)
 
 
-def restore_of_data(text: str) -> None:
-    """Set Python's and numpy's generators to a state that ``of_data`` noted."""
-    python, (kind, words, *rest) = literal_eval(text)
-    random.setstate(python)
-    np.random.set_state((kind, np.array(words, dtype=np.uint32), *rest))
+def restore_of_data(state: Any) -> None:
+    """Set Python's and numpy's generators.
+
+    Args:
+        state: What ``of_data`` gave, or the value in that text. Version 0.1.0 wrote a Python literal.
+
+    Raises:
+        KeyError, TypeError, ValueError, SyntaxError: It is no such state.
+    """
+    if isinstance(state, str):
+        state = _of_version_0_1(state) if state.startswith("(") else json.loads(state)
+    version, words, gauss = state["python"]
+    kind, keys, *rest = state["numpy"]
+    for key in keys:
+        _below(key, 1 << 32)
+    random.setstate((version, tuple(words), gauss))
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
+
+
+def _of_version_0_1(text: str) -> dict[str, list]:
+    python, numpy = literal_eval(text)
+    return {"python": list(python), "numpy": list(numpy)}
+
+
+def restore(states: Any) -> None:
+    """Set all generators of this process.
+
+    Args:
+        states: ``data`` and ``paddle``, as ``trainer.json`` holds them for each process.
+
+    Raises:
+        UserError: They are damaged.
+    """
+    try:
+        restore_of_data(states["data"])
+        restore_of_paddle(states["paddle"])
+    except (LookupError, TypeError, ValueError, SyntaxError, OverflowError, RecursionError, MemoryError) as error:
+        raise UserError(
+            f"--resume_model: the random states in trainer.json are damaged ({type(error).__name__}: "
+            f"{one_line(error)[:120]}); resume from another checkpoint."
+        ) from error
 
 
 def data_seed() -> int:
@@ -33,29 +82,96 @@ def data_seed() -> int:
     return int(np.random.get_state()[1][0])
 
 
-def of_paddle(seed: int) -> str:
+def of_paddle(seed: int) -> dict[str, Any]:
     """The state of Paddle's generator on the current device.
 
     Paddle 2.6 writes down the seed of its CPU generator but not how far it has drawn. There the generator is seeded
-    anew with ``seed``, now and again by ``restore_of_paddle``, so a run that goes on past a checkpoint and one that is
+    again with ``seed``, now and by ``restore_of_paddle``, so a run that continues past a checkpoint and one that is
     resumed from it still draw the same.
+
+    Returns:
+        ``{"generators": [...]}``, or ``{"seed": seed}``.
     """
     states = paddle.get_rng_state()
-    written = pickle.dumps(states)
-    if [_words(state) for state in pickle.loads(written)] == [_words(state) for state in states]:
-        return base64.b64encode(written).decode("ascii")
+    written = [_as_json(state) for state in states]
+    if [_words(_generator_state(one)) for one in written] == [_words(state) for state in states]:
+        return {"generators": written}
     paddle.seed(seed)
-    return f"seed {seed}"
+    return {"seed": seed}
 
 
-def _words(state: object) -> list:
+def restore_of_paddle(state: Any) -> None:
+    """Set Paddle's generator.
+
+    Args:
+        state: What ``of_paddle`` gave. Version 0.1.0 wrote ``seed N``, or a pickle in base64; the latter is read
+            without running it.
+
+    Raises:
+        KeyError, TypeError, ValueError, UserError: It is no such state.
+    """
+    if isinstance(state, str):
+        state = _of_paddle_in_version_0_1(state)
+    if "seed" in state:
+        paddle.seed(_below(state["seed"], _WORD))
+        return
+    generators = [_generator_state(one) for one in state["generators"]]
+    if len(generators) != len(paddle.get_rng_state()):
+        logger.warning(
+            f"The checkpoint holds the states of {len(generators)} random generators of Paddle, and there are "
+            f"{len(paddle.get_rng_state())} here; dropout draws other numbers than it would have."
+        )
+        return
+    paddle.set_rng_state(generators)
+
+
+def _of_paddle_in_version_0_1(text: str) -> dict[str, Any]:
+    if text.startswith("seed "):
+        return {"seed": int(text.split()[1])}
+    states = read_generator_states(base64.b64decode(text, validate=True))
+    return {"generators": [_named(state) for state in states]}
+
+
+def _as_json(state: Any) -> dict[str, Any]:
+    """A ``GeneratorState`` of Paddle by what it pickles: on Paddle 2.6 without its engine."""
+    return _named(state.__getstate__())
+
+
+def _named(parts: tuple) -> dict[str, Any]:
+    device, seed, offset, *engine = parts
+    return {
+        "device": device,
+        "seed": seed,
+        "offset": offset,
+        **({"engine": bytes(engine[0]).decode("ascii")} if engine else {}),
+    }
+
+
+def _generator_state(written: dict[str, Any]) -> Any:
+    """The ``GeneratorState`` of Paddle that ``_as_json`` wrote down.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is none. Paddle itself checks nothing.
+    """
+    engine = written.get("engine")
+    if engine is not None and not (_ENGINE.fullmatch(engine) and all(int(word) < _WORD for word in engine.split())):
+        raise ValueError("the engine of a generator is not 313 numbers")
+    device = written["device"]
+    if type(device) is not int or not -1 <= device < 1 << 10:
+        raise ValueError(f"a generator of device {device!r}")
+    parts = device, _below(written["seed"], _WORD), _below(written["offset"], _WORD)
+    kind = type(paddle.get_rng_state()[0])
+    state = kind.__new__(kind)
+    state.__setstate__(parts if engine is None else (*parts, list(engine.encode("ascii"))))
+    return state
+
+
+def _below(number: Any, limit: int) -> int:
+    if type(number) is not int or not 0 <= number < limit:
+        raise ValueError(f"{number!r} is no whole number from 0 to {limit - 1}")
+    return number
+
+
+def _words(state: object) -> list[str]:
     """The numbers that a generator's state shows, without the address that Paddle 3 shows among them."""
     return [word for word in str(state).split() if not word.startswith("0x")]
-
-
-def restore_of_paddle(text: str) -> None:
-    """Set Paddle's generator to a state that ``of_paddle`` noted."""
-    if text.startswith("seed "):
-        paddle.seed(int(text.split()[1]))
-    else:
-        paddle.set_rng_state(loads(base64.b64decode(text)))

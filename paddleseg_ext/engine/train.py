@@ -7,6 +7,7 @@ save first, checkpoints are whole or absent, and a loss that is not finite ends 
 import contextlib
 import copy
 import dataclasses
+import json
 import re
 import shutil
 import time
@@ -406,7 +407,7 @@ def _frozen_copy(model: paddle.nn.Layer) -> paddle.nn.Layer:
 def _random_states(data: dict, progress: Progress) -> dict:
     """The generators of this process as they are between this batch and the next."""
     seed = (progress.data_seed + progress.iter) % 2**31
-    return {"data": data["random_state"], "paddle": random_state.of_paddle(seed)}
+    return {"data": json.loads(data["random_state"]), "paddle": random_state.of_paddle(seed)}
 
 
 def _gathered_random_states(data: dict, progress: Progress, nranks: int) -> list:
@@ -422,8 +423,7 @@ def _gathered_random_states(data: dict, progress: Progress, nranks: int) -> list
 def _restore_random_state(state: dict, rank: int) -> None:
     states = state.get("random_states", [])
     if rank < len(states):
-        random_state.restore_of_data(states[rank]["data"])
-        random_state.restore_of_paddle(states[rank]["paddle"])
+        random_state.restore(states[rank])
 
 
 def _visualdl_writer(save_dir: Union[str, Path]) -> Any:

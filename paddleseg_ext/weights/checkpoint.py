@@ -1,14 +1,14 @@
-"""Weights on disk: read with every mismatch told, written whole or not at all.
+"""Checkpoints of a training run: written whole or not at all, and read again.
 
-A checkpoint is PaddleSeg's ``iter_N/{model.pdparams, model.pdopt}``, so PaddleSeg's own tools read it, and beside them
-``trainer.json``: what else a run needs to go on as if it had never stopped.
+A checkpoint is PaddleSeg's ``iter_N/{model.pdparams, model.pdopt}``, so PaddleSeg's own tools read it. ``trainer.json``
+beside them holds what else a run needs to continue as if it had never stopped.
 """
 
-import difflib
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -17,88 +17,11 @@ import paddle
 
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files.whole import write_whole
-from paddleseg_ext.weights.safe_pickle import refuse_code
+from paddleseg_ext.weights.loading import WEIGHTS, as_tensor, read_weights, set_weights
+from paddleseg_ext.weights.paddle_file import Tensor
+from paddleseg_ext.weights.weight_file import open_paddle_state
 
-WEIGHTS, OPTIMIZER, EMA, STATE = "model.pdparams", "model.pdopt", "ema_model.pdparams", "trainer.json"
-
-
-def read_weights(path: Union[str, Path]) -> dict:
-    """Read a ``.pdparams`` file: {name: array or tensor}.
-
-    Args:
-        path: The file, or the folder that holds ``model.pdparams``.
-
-    Raises:
-        UserError: Missing, truncated or foreign file.
-    """
-    path = Path(path)
-    if path.is_dir():
-        if not (path / WEIGHTS).is_file():
-            raise UserError(f"The folder {path} holds no {WEIGHTS}; name the weight file itself.")
-        path = path / WEIGHTS
-    weights = _load(path)
-    named = isinstance(weights, dict) and all(isinstance(k, str) and hasattr(v, "shape") for k, v in weights.items())
-    if not named or not weights:
-        raise UserError(f"{path} does not hold the weights of a model; give a model.pdparams file.")
-    return weights
-
-
-def refuse_pytorch(path: Union[str, Path]) -> None:
-    """Raise ``UserError`` that names the converter for what is by its name no file of Paddle's."""
-    if Path(path).suffix in (".pth", ".pt", ".ckpt", ".safetensors"):
-        raise UserError(
-            f"{path} is a checkpoint of PyTorch by its name; convert it first: python -m paddleseg_ext.convert {path} "
-            "--config FILE.yml --output FILE.pdparams"
-        )
-
-
-def load_weights(model: paddle.nn.Layer, path: Union[str, Path]) -> None:
-    """Load all weights of ``model`` from a ``.pdparams`` file or the folder that holds ``model.pdparams``.
-
-    Every weight of the model must be in the file with its shape, and nothing else. PaddleSeg loads what fits and warns,
-    and a model that is half random then predicts nonsense.
-
-    Raises:
-        UserError: Missing or truncated file, or weights of another model, with counts and names.
-    """
-    refuse_pytorch(path)
-    weights = read_weights(path)
-    wanted = model.state_dict()
-    missing = [name for name in wanted if name not in weights]
-    unknown = [name for name in weights if name not in wanted]
-    unlike = [n for n in wanted if n in weights and list(wanted[n].shape) != list(weights[n].shape)]
-    if missing or unknown or unlike:
-        raise UserError(_mismatch(path, type(model).__name__, wanted, weights, missing, unknown, unlike))
-    model.set_state_dict(weights)
-
-
-def _mismatch(path, kind: str, wanted: dict, weights: dict, missing: list, unknown: list, unlike: list) -> str:
-    fits = len(wanted) - len(missing) - len(unlike)
-    text = f"{path} holds weights of another model: {fits} of the {len(wanted)} weights of this {kind} fit"
-    if missing:
-        near = difflib.get_close_matches(missing[0], unknown, n=1)
-        nearest = f", the nearest there is {near[0]}" if near else ""
-        text += f", {len(missing)} are missing (first {missing[0]}{nearest})"
-    if unlike:
-        name = unlike[0]
-        text += (
-            f", {len(unlike)} have another shape (first {name}: {list(weights[name].shape)} "
-            f"where the model has {list(wanted[name].shape)})"
-        )
-    if unknown:
-        text += f", {len(unknown)} are not in the model (first {unknown[0]})"
-    return text + "; give the weights that were trained with this configuration."
-
-
-def _load(path: Path) -> Any:
-    if not path.is_file():
-        raise UserError(f"The file {path} does not exist; check the path.")
-    refuse_code(path)
-    try:
-        return paddle.load(str(path))
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UserError(f"{path} is truncated or no Paddle file ({reason}); use another copy.") from error
+OPTIMIZER, EMA, STATE = "model.pdopt", "ema_model.pdparams", "trainer.json"
 
 
 def save_weights(weights: dict, path: Union[str, Path]) -> None:
@@ -177,12 +100,13 @@ def load_checkpoint(
         if not (folder / name).is_file():
             raise UserError(f"--resume_model: {folder} holds no {name}; name a folder such as output/iter_1000.")
     state = _read_state(folder)
-    optimizer_state = _load(folder / OPTIMIZER)
-    saved_names = {name: getattr(value, "name", "") for name, value in read_weights(folder / WEIGHTS).items()}
-    load_weights(model, folder / WEIGHTS)
-    optimizer.set_state_dict(_renamed(optimizer_state, saved_names, model))
+    weights = read_weights(folder / WEIGHTS)
+    optimizer_state = open_paddle_state(folder / OPTIMIZER)
+    set_weights(model, weights, folder / WEIGHTS)
+    optimizer.set_state_dict(_state_of_optimizer(optimizer_state, weights, model))
     if ema_model is not None:
-        load_weights(ema_model, folder / (EMA if (folder / EMA).is_file() else WEIGHTS))
+        path = folder / EMA
+        set_weights(ema_model, read_weights(path) if path.is_file() else weights, path if path.is_file() else folder)
     return state
 
 
@@ -190,9 +114,12 @@ def _read_state(folder: Path) -> dict:
     path = folder / STATE
     if path.is_file():
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            state = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path} is damaged ({error}); resume from another checkpoint.") from error
+        if not isinstance(state, dict):
+            raise UserError(f"{path} is damaged (it holds no table); resume from another checkpoint.")
+        return state
     number = folder.name.rpartition("_")[2]
     if not number.isdigit():
         raise UserError(
@@ -202,24 +129,35 @@ def _read_state(folder: Path) -> dict:
     return {"iter": int(number)}
 
 
-def _renamed(state: dict, saved_names: dict, model: paddle.nn.Layer) -> dict:
-    """The optimizer's state under the parameter names of this process.
+def _state_of_optimizer(state: dict, weights: Mapping[str, Tensor], model: paddle.nn.Layer) -> dict:
+    """What ``set_state_dict`` of an optimizer takes, under the parameter names of this process.
 
     Paddle names parameters by counting (``conv2d_7.w_0``), so the second model of a process has other names than the
     first, and its optimizer would not find its state. The file of the weights keeps the names they had.
     """
     now = {name: value.name for name, value in model.named_parameters()}
-    new_name = {saved_names[name]: now[name] for name in saved_names if name in now}
+    new_name = {weights[name].name: now[name] for name in now if weights[name].name}
     # Longest first, so that the owner of a_b_velocity_0 is a_b and not a.
     owners = sorted(new_name, key=len, reverse=True)
-    renamed = {}
-    for key, value in state.items():
-        if key == "master_weights":
-            renamed[key] = {new_name.get(name, name): weight for name, weight in value.items()}
-            continue
-        owner = next((name for name in owners if key.startswith(name + "_")), None)
-        renamed[key if owner is None else new_name[owner] + key[len(owner) :]] = value
-    return renamed
+
+    def renamed(name: str) -> str:
+        owner = next((owner for owner in owners if name == owner or name.startswith(owner + "_")), None)
+        return name if owner is None else new_name[owner] + name[len(owner) :]
+
+    def restored(value: Any, rename: bool) -> Any:
+        if isinstance(value, Tensor):
+            if not value.name:
+                # A number of numpy among the plain values of a schedule.
+                return value.numbers[()]
+            tensor = as_tensor(value)
+            tensor.name = renamed(value.name)
+            return tensor
+        if isinstance(value, dict):
+            return {renamed(key) if rename else key: restored(inner, False) for key, inner in value.items()}
+        return value
+
+    # The weights in full precision that mixed precision (O2) keeps have the parameters' names.
+    return {renamed(key): restored(value, rename=key == "master_weights") for key, value in state.items()}
 
 
 def _sync(path: Path) -> None:

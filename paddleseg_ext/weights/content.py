@@ -1,5 +1,8 @@
 """What a file is, told by its first bytes and never by its name."""
 
+import errno
+import io
+import os
 import stat
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -20,6 +23,8 @@ _OTHER_FORMATS = (
     (b"\x89HDF", "an HDF5 file, as Keras writes; give a checkpoint of PyTorch, safetensors or Paddle"),
     (b"\x93NUMPY", "a numpy array; give a checkpoint of PyTorch, safetensors or Paddle"),
     (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
+    (b"\x1f\x8b", "an archive; unpack it first"),
+    (b"PK\x03\x04", "an archive; unpack it first"),
     (b"\xfd7zXZ", "an xz archive; unpack it first"),
     (b"BZh", "a bzip2 archive; unpack it first"),
     (b"\x28\xb5\x2f\xfd", "a zstandard archive; unpack it first"),
@@ -44,9 +49,53 @@ def map_file(path: Union[str, Path]) -> mmap:
     if not stat.S_ISREG(mode):
         raise Refused("is no ordinary file; name a checkpoint")
     with open(path, "rb") as file:
-        if not path.stat().st_size:
+        if not os.fstat(file.fileno()).st_size:
             raise Refused("is empty; fetch or copy it again")
         return mmap(file.fileno(), 0, access=ACCESS_READ)
+
+
+class MapStream(io.RawIOBase):
+    """A memory map as a stream, for readers of archives, so that no file is opened twice.
+
+    Args:
+        data: The map.
+        most_at_once: More bytes than this are never asked for at once by an honest archive.
+
+    Raises:
+        Refused: ``read`` is asked for more than ``most_at_once`` bytes.
+    """
+
+    def __init__(self, data: mmap, most_at_once: Optional[int] = None) -> None:
+        self._data, self._at, self._most = data, 0, most_at_once
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next ``read`` begins."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move as in any file; a place before the beginning is an ``OSError``, as it is there."""
+        at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._data)}[whence]
+        if at < 0:
+            raise OSError(errno.EINVAL, "a place before the beginning of the file")
+        self._at = at
+        return at
+
+    def read(self, size: Optional[int] = -1) -> bytes:
+        """Up to ``size`` bytes."""
+        if self._most is not None and size is not None and size > self._most:
+            raise Refused("is a zip archive with a directory too large to be true")
+        end = len(self._data) if size is None or size < 0 else self._at + size
+        taken = self._data[self._at : end]
+        self._at += len(taken)
+        return taken
 
 
 def is_zip(data: mmap) -> bool:

@@ -1,14 +1,12 @@
 """The members of a zip archive as pieces of one memory map, without copying."""
 
-import io
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from mmap import mmap
-from pathlib import Path
-from typing import Union
 
+from paddleseg_ext.weights.content import MapStream
 from paddleseg_ext.weights.refusal import Refused, shown
 
 # Weights hardly compress; only a bomb grows more than this.
@@ -20,15 +18,6 @@ _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ENCRYPTED = 0x1
 
 
-class _DirectoryFile(io.FileIO):
-    """A file that is read in small pieces only: zipfile reads as much as an archive says its directory takes."""
-
-    def read(self, size: int = -1) -> bytes:
-        if size is not None and size > LARGEST_DIRECTORY:
-            raise Refused("is a zip archive with a directory too large to be true")
-        return super().read(size)
-
-
 class MappedZip:
     """The members of the zip archive that ``mapped`` maps, by their names.
 
@@ -36,17 +25,17 @@ class MappedZip:
     ones must promise a size that weights can have.
 
     Args:
-        path: The archive.
-        mapped: A memory map of that file.
+        mapped: A memory map of the archive.
 
     Raises:
         Refused: The archive is cut short, encrypted, inconsistent or a bomb.
     """
 
-    def __init__(self, path: Union[str, Path], mapped: mmap):
+    def __init__(self, mapped: mmap):
         self._mapped = mapped
         try:
-            with _DirectoryFile(path) as file, zipfile.ZipFile(file) as archive:
+            # zipfile reads as much as an archive says its directory takes.
+            with zipfile.ZipFile(MapStream(mapped, LARGEST_DIRECTORY)) as archive:
                 members, end = archive.infolist(), archive.start_dir
         except (zipfile.BadZipFile, NotImplementedError, OverflowError) as error:
             raise Refused(

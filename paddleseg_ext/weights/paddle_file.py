@@ -1,6 +1,7 @@
-"""Weights of Paddle, as ``.pdparams`` files or in the archives of PaddleSeg's backbones, read without running them.
+"""Files that ``paddle.save`` wrote, and archives of one such file, read without running them.
 
-A ``.pdparams`` file is a pickle of numpy arrays under the names of the weights. ``paddle.load`` would run it.
+A ``.pdparams`` file is a pickle of numpy arrays under the names of the weights. A ``.pdopt`` file is a pickle of the
+state of an optimizer: arrays by name, and dicts of plain values. ``paddle.load`` would run what a pickle asks for.
 """
 
 import gzip
@@ -8,12 +9,12 @@ import io
 import tarfile
 from collections.abc import Iterable
 from mmap import mmap
-from pathlib import Path, PurePosixPath
-from typing import Any, Union
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 
-from paddleseg_ext.weights.content import is_gzip
+from paddleseg_ext.weights.content import MapStream, is_gzip
 from paddleseg_ext.weights.mapped_zip import ALWAYS_ALLOWED, MOST_EXPANSION, MappedZip
 from paddleseg_ext.weights.pickle_machine import (
     Global,
@@ -23,7 +24,7 @@ from paddleseg_ext.weights.pickle_machine import (
     build_tuple,
     unknown_global,
 )
-from paddleseg_ext.weights.refusal import Refused, shown
+from paddleseg_ext.weights.refusal import Refused, naming, shown
 from paddleseg_ext.weights.storage import BFLOAT16, Storage
 
 SUFFIX, USUAL_NAME = ".pdparams", "model.pdparams"
@@ -31,37 +32,89 @@ SUFFIX, USUAL_NAME = ".pdparams", "model.pdparams"
 _NAMES = "StructuredToParameterName@@"
 
 
-def read_pickle(data: Union[bytes, mmap]) -> dict:
+class Tensor(NamedTuple):
+    """A tensor as ``paddle.save`` writes it.
+
+    Attributes:
+        name: Its name in the process that wrote it; empty for an array without one.
+        numbers: A read-only array; bfloat16 is given as float32.
+        is_bfloat16: Whether the numbers were bfloat16.
+    """
+
+    name: str
+    numbers: np.ndarray
+    is_bfloat16: bool
+
+
+def read_pickle(data: Union[bytes, mmap]) -> dict[str, np.ndarray]:
     """{name: array} of a ``.pdparams`` file: read-only, without a copy from protocol 3 on, bfloat16 given as float32.
 
     Raises:
         Refused, LookupError, TypeError, ValueError, struct.error: It cannot be read, or holds no weights.
     """
-    weights, _ = Machine(data, _resolve, _no_persistent_id).run()
+    return {name: tensor.numbers for name, tensor in read_tensors(data).items()}
+
+
+def read_tensors(data: Union[bytes, mmap]) -> dict[str, Tensor]:
+    """{name: tensor} of a ``.pdparams`` file.
+
+    Raises:
+        Refused, LookupError, TypeError, ValueError, struct.error: It cannot be read, or holds no weights.
+    """
+    weights = read_state(data)
+    names = weights.pop(_NAMES, {}) if type(weights) is dict else {}
     if type(weights) is not dict or not weights:
         raise Refused("does not hold the weights of a model; give a model.pdparams file")
-    storages: dict = {}
-    return {name: _array(name, value, storages) for name, value in weights.items() if name != _NAMES}
+    for name, value in weights.items():
+        if type(name) is not str or type(value) is not Tensor:
+            raise Refused(
+                f"does not hold the weights of a model: {shown(name)} is no array; give a model.pdparams file"
+            )
+        if not value.name and type(names) is dict and type(names.get(name)) is str:
+            weights[name] = value._replace(name=names[name])
+    return weights
 
 
-def _array(name: Any, value: Any, storages: dict) -> np.ndarray:
-    """The numbers of one weight; what several arrays share is decoded once, so that a small file stays small."""
-    # A tensor is pickled as (its name in the writer's process, its numbers).
-    if type(value) is tuple and len(value) == 2:
-        value = value[1]
-    if type(name) is not str or not isinstance(value, _Array):
-        raise Refused(f"does not hold the weights of a model: {shown(name)} is no array; give a model.pdparams file")
+def read_state(data: Union[bytes, mmap]) -> Any:
+    """What ``paddle.save`` wrote: dicts, lists, tuples and plain values as they were, and each array as a ``Tensor``.
+
+    Raises:
+        Refused, LookupError, TypeError, ValueError, struct.error: It cannot be read, or asks for more than data.
+    """
+    state, _ = Machine(data, _resolve, _no_persistent_id).run()
+    return _decoded(state, {})
+
+
+def _decoded(value: Any, storages: dict) -> Any:
+    """``value`` with numbers instead of the parts of arrays. The machine has bounded its depth and its size."""
+    if isinstance(value, _Array):
+        return _tensor("", value, storages)
+    if type(value) is tuple and len(value) == 2 and type(value[0]) is str and isinstance(value[1], _Array):
+        # A tensor is pickled as (its name in the writer's process, its numbers).
+        return _tensor(value[0], value[1], storages)
+    if type(value) is dict:
+        return {key: _decoded(inner, storages) for key, inner in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_decoded(inner, storages) for inner in value)
+    if type(value) not in (str, int, float, bool, type(None)):
+        raise TypeError(f"there is a {type(value).__name__} where weights or plain values belong")
+    return value
+
+
+def _tensor(name: str, value: "_Array", storages: dict) -> Tensor:
+    """The numbers of one array; what several arrays share is decoded once, so that a small file stays small."""
     shape, kind, order, numbers = value.parts
     if type(shape) is not tuple or not all(type(size) is int and 0 <= size < 1 << 48 for size in shape):
-        raise TypeError(f"{shown(name)} has no shape")
+        raise TypeError(f"the array {shown(name)} has no shape")
     if not isinstance(kind, _Kind) or type(numbers) not in (memoryview, str):
-        raise TypeError(f"{shown(name)} has no numbers")
+        raise TypeError(f"the array {shown(name)} has no numbers")
     key = id(numbers), kind.byte_order
     if key not in storages:
         # Python 2 wrote bytes as text of the same codes.
         content = memoryview(numbers.encode("latin-1")) if type(numbers) is str else numbers
         storages[key] = Storage(content, kind.byte_order)
-    return storages[key].array(kind.storage_kind(), shape, order == "F")
+    storage_kind = kind.storage_kind()
+    return Tensor(name, storages[key].array(storage_kind, shape, order == "F"), storage_kind == BFLOAT16)
 
 
 # Arrays of numpy, as numpy pickles them
@@ -160,42 +213,38 @@ def _no_persistent_id(_: Any) -> None:
 # Archives
 
 
-def read_zip(members: MappedZip) -> dict:
-    """{name: array} of the one ``.pdparams`` file (or the one ``model.pdparams``) in a zip archive.
+def pickle_in_zip(members: MappedZip) -> bytes:
+    """The one ``.pdparams`` file (or the one ``model.pdparams``) in a zip archive.
 
     Raises:
         Refused, LookupError, TypeError, ValueError, struct.error, zlib.error: It cannot be read.
     """
-    return read_pickle(bytes(members[_weights_among(members)]))
+    return bytes(members[_weights_among(members)])
 
 
-def read_tar(path: Union[str, Path], data: mmap) -> dict:
-    """{name: array} of the one ``.pdparams`` file (or the one ``model.pdparams``) in a tar archive.
-
-    Args:
-        path: The archive, compressed by gzip or not.
-        data: A map of it.
+def pickle_in_tar(data: mmap) -> bytes:
+    """The one ``.pdparams`` file (or the one ``model.pdparams``) in a tar archive, compressed by gzip or not.
 
     Raises:
         Refused, LookupError, TypeError, ValueError, EOFError, struct.error, zlib.error: It cannot be read.
     """
-    contents: dict = {}
+    contents: dict[str, bytes] = {}
     try:
-        with open(path, "rb") as raw:
-            stream = _Bounded(gzip.GzipFile(fileobj=raw) if is_gzip(data) else raw, len(data))
-            with tarfile.open(fileobj=stream, mode="r|") as archive:
-                for member in archive:
-                    if member.name in ("storages", "tensors", "pickle"):
-                        raise Refused(
-                            "is of the tar format that torch.save wrote before PyTorch 0.1.10, which is not read; "
-                            "load it with an old PyTorch and save it again"
-                        )
-                    if member.isfile() and member.name.endswith(SUFFIX):
-                        contents[member.name] = archive.extractfile(member).read()
+        raw = MapStream(data)
+        stream = _Bounded(gzip.GzipFile(fileobj=raw) if is_gzip(data) else raw, len(data))
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                if member.name in ("storages", "tensors", "pickle"):
+                    raise Refused(
+                        "is of the tar format that torch.save wrote before PyTorch 0.1.10, which is not read; "
+                        "load it with an old PyTorch and save it again"
+                    )
+                if member.isfile() and member.name.endswith(SUFFIX):
+                    contents[member.name] = archive.extractfile(member).read()
     # Headers that extend each other are read by recursion.
     except (tarfile.TarError, gzip.BadGzipFile, RecursionError) as error:
         raise Refused(f"is an archive that is damaged or cut short ({shown(error)}); fetch or copy it again") from error
-    return read_pickle(contents[_weights_among(contents)])
+    return contents[_weights_among(contents)]
 
 
 def _weights_among(members: Iterable) -> str:
@@ -227,3 +276,38 @@ class _Bounded(io.RawIOBase):
         if self._left < 0:
             raise Refused(f"grows to more than {MOST_EXPANSION} times its {self._size} bytes, which weights cannot do")
         return content
+
+
+# States of random generators, which checkpoints of version 0.1.0 hold as pickles
+
+
+class _GeneratorState(Placeholder):
+    """A ``GeneratorState`` of Paddle, as the tuple that it pickles."""
+
+    def __init__(self, *_: Any):
+        super().__init__("paddle.base.libpaddle.GeneratorState")
+        self.parts: Any = None
+
+    def set_state(self, state: Any) -> None:
+        self.parts = state
+
+
+def read_generator_states(data: bytes) -> list[tuple]:
+    """What each ``GeneratorState`` in a pickled list of them would get from ``__setstate__``.
+
+    Raises:
+        UserError: It is no such list, or asks for more than data.
+    """
+    known = Global("paddle.base.libpaddle.GeneratorState", _GeneratorState, copies=False)
+
+    def resolve(module: str, name: str) -> Global:
+        if f"{module}.{name}" != known.name:
+            raise unknown_global(f"{module}.{name}")
+        return known
+
+    with naming("The state of the random generators"):
+        states, _ = Machine(data, resolve, _no_persistent_id).run()
+        parts = [state.parts if isinstance(state, _GeneratorState) else None for state in states]
+        if not all(type(part) is tuple and len(part) in (3, 4) for part in parts):
+            raise TypeError("there is something other than states of generators")
+        return parts

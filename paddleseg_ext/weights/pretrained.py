@@ -4,21 +4,19 @@ They are kept where PaddleSeg keeps them (``~/.paddleseg/pretrained_model``, or 
 fetched twice. A file is there whole or not at all.
 """
 
-import difflib
 import shutil
 import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable
 from urllib.parse import unquote, urlparse
 
-import paddle
 from paddleseg.utils import logger, seg_env
 
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files.download import DownloadFailed, download, name_of
-from paddleseg_ext.weights.checkpoint import read_weights, refuse_pytorch
+from paddleseg_ext.weights.weight_file import refuse_torch_name
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 # SCHEME -> what makes a file of SCHEME://NAME, given NAME and the key of the YAML. It holds every weight of its model.
@@ -41,7 +39,7 @@ def locate(source: str, key: str) -> Path:
         path = Path(source)
         if not path.is_file():
             raise UserError(f"{key}: the file {path} does not exist; correct the path, or use --opts {key}=null.")
-        refuse_pytorch(path)
+        refuse_torch_name(path)
         return path
     scheme, _, name = source.partition("://")
     if scheme in SCHEMES:
@@ -66,34 +64,6 @@ def home_of(url: str) -> Path:
             folder, name = name.split(".")[0], "model.pdparams"
             break
     return Path(seg_env.PRETRAINED_MODEL_HOME) / folder / name
-
-
-def check_match(layer: Optional[paddle.nn.Layer], path: Path, key: str, whole: bool = False) -> None:
-    """Raise ``UserError`` if the weights in ``path`` are not those of ``layer``: PaddleSeg only warns of each.
-
-    Args:
-        layer: What has loaded them, or None if that is not known.
-        whole: Each weight of ``layer`` has to be there. Else one is enough, because PaddleSeg's own files also hold
-            a classifier, or lack what a model adds to its backbone.
-    """
-    if layer is None:
-        return
-    have = {name: list(value.shape) for name, value in layer.state_dict().items()}
-    weights = {name: list(value.shape) for name, value in read_weights(path).items()}
-    missing = [name for name, shape in have.items() if weights.get(name) != shape]
-    if len(missing) == len(have):
-        raise UserError(
-            f"{key}: none of the {len(weights)} weights in {path} fits the {len(have)} of {type(layer).__name__}; "
-            f"they are of another model (e.g. {next(iter(weights), 'nothing')}); correct {key}."
-        )
-    if whole and missing:
-        first = missing[0]
-        near = difflib.get_close_matches(first, list(weights), n=1)
-        there = f"where there is {near[0]} {weights[near[0]]}" if near else "which is not there"
-        raise UserError(
-            f"{key}: {len(missing)} of the {len(have)} weights of {type(layer).__name__} are not in {path} (first "
-            f"{first} {have[first]}, {there}); name the weights of this very backbone."
-        )
 
 
 def _fetch(url: str, path: Path, key: str) -> None:

@@ -44,7 +44,7 @@ def read(path: Union[str, Path]) -> Any:
     with naming(path):
         data = map_file(path)
         if is_zip(data):
-            return read_zip(MappedZip(path, data))
+            return read_zip(MappedZip(data))
         if is_legacy_torch(data):
             return read_legacy(data)
         raise Refused("is no file of torch.save; check the path")
@@ -66,6 +66,11 @@ class _Tensors:
 
 
 _NOT_PLACED = np.empty(0)
+
+
+def is_among(members: MappedZip) -> bool:
+    """Whether a zip archive holds a pickle of torch.save."""
+    return any(name == "data.pkl" or name.endswith("/data.pkl") for name in members)
 
 
 def read_zip(members: MappedZip) -> Any:

@@ -96,22 +96,34 @@ def test_a_switch_of_paddleseg_that_is_off_asks_for_nothing():
 
 # Every command, with beginnings that stand for one of its flags each, and what it is given besides.
 COMMANDS = {
-    "paddleseg_ext/commands/train.py": ("--con a --log_iter 3 --do --use_v --use_e --to_s --learn 0.1 --keep 1 --dev cpu", {"log_iters": 3}),
-    "paddleseg_ext/commands/val.py": ("--con a --model b --aug --scale 1 2 --flip_h --auc --prec fp16 --data NHWC", {"scales": [1, 2]}),
-    "paddleseg_ext/commands/predict.py": ("--con a --model b --image c --cus 1 2 3 --is --crop 4 4 --dev cpu --str 2 2", {"stride": [2, 2]}),
-    "paddleseg_ext/commands/export.py": ("--con a --model b --input 1 3 8 8 --for --out none", {"for_fd": True, "output_op": "none"}),
+    "paddleseg_ext.commands.train": (
+        "--con a --log_iter 3 --do --use_v --use_e --to_s --learn 0.1 --keep 1 --dev cpu",
+        {"log_iters": 3},
+    ),
+    "paddleseg_ext.commands.val": (
+        "--con a --model b --aug --scale 1 2 --flip_h --auc --prec fp16 --data NHWC",
+        {"scales": [1, 2]},
+    ),
+    "paddleseg_ext.commands.predict": (
+        "--con a --model b --image c --cus 1 2 3 --is --crop 4 4 --dev cpu --str 2 2",
+        {"stride": [2, 2]},
+    ),
+    "paddleseg_ext.commands.export": (
+        "--con a --model b --input 1 3 8 8 --for --out none",
+        {"for_fd": True, "output_op": "none"},
+    ),
     "deploy/python/infer.py": ("--con a --image b --dev cpu --save c --with --cpu 2", {"cpu_threads": 2}),
     "deploy/onnx/infer.py": ("--mod a --image b --save c --cpu 2 --bench", {"cpu_threads": 2}),
-    "paddleseg_ext.convert": ("a.pth --con a.yml --out b --dry --so ssseg --ent model", {"entry": "model"}),
-    "paddleseg_ext.zoo": ("list --mod PSANet row --js", {"json": True, "rows": ["row"]}),
-    "paddleseg_ext.parity": ("--peer ssseg --mod psanet --mask 5 5 --base 8 --out 16", {"mask_size": [5, 5]}),
+    "paddleseg_ext.convert.__main__": ("a.pth --con a.yml --out b --dry --so ssseg --ent model", {"entry": "model"}),
+    "paddleseg_ext.zoo.__main__": ("list --mod PSANet row --js", {"json": True, "rows": ["row"]}),
+    "paddleseg_ext.parity.__main__": ("--peer ssseg --mod psanet --mask 5 5 --base 8 --out 16", {"mask_size": [5, 5]}),
 }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_in_every_command(command):
     words, expected = COMMANDS[command]
-    module = loaded(command) if command.endswith(".py") else importlib.import_module(f"{command}.__main__")
+    module = loaded(command) if command.endswith(".py") else importlib.import_module(command)
     flags = vars(module.parse(words.split()))
     assert {name: flags[name] for name in expected} == expected
 
@@ -140,7 +152,7 @@ def test_the_other_commands_have_this_parser(path, capsys):
 
 def test_no_parser_is_forgotten():
     """Whoever builds a ``cli.Parser`` is in one of the two lists."""
-    known = {path.replace(".", "/") + "/__main__.py" if not path.endswith(".py") else path for path in COMMANDS}
+    known = {path if path.endswith(".py") else path.replace(".", "/") + ".py" for path in COMMANDS}
     folders = ("tools", "test_tipc", "benchmarks", "deploy", "paddleseg_ext")
     files = [*ROOT.glob("*.py"), *(path for name in folders for path in (ROOT / name).rglob("*.py"))]
     users = {str(path.relative_to(ROOT)) for path in files if "cli.Parser(" in path.read_text(encoding="utf-8")}

@@ -9,7 +9,7 @@ import pytest
 from paddleseg_ext.config.build import Builder
 from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.output import convert_file, record_path
-from paddleseg_ext.weights.checkpoint import load_weights
+from paddleseg_ext.weights.loading import load_weights
 from tests.convert.state_dicts import write_yaml
 
 CLASSES = 7

@@ -1,4 +1,7 @@
-"""Damaged and hostile checkpoints by the thousand: the reader raises its own error or succeeds, and nothing else.
+"""Damaged and hostile checkpoints by the thousand: each reader raises its own error or succeeds, and nothing else.
+
+The readers are those of the converter, of ``--model_path``, ``pretrained`` and ``--resume_model``: all that train.py,
+val.py, predict.py and export.py open.
 
     python -m tests.weights.fuzz [--examples 2000] [--minutes 20] [--seed 0]
 
@@ -27,7 +30,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.weights.weight_file import open_checkpoint
+from paddleseg_ext.weights.loading import read_weights
+from paddleseg_ext.weights.paddle_file import read_generator_states
+from paddleseg_ext.weights.weight_file import open_checkpoint, open_paddle_state
 from tests.weights.torch_writer import (
     Call,
     Name,
@@ -83,6 +88,16 @@ def whole_files(folder):
     paddle_path = folder / "seed.pdparams"
     paddle.save({"a": paddle.ones([2, 3]), "b": paddle.zeros([1], "int64")}, str(paddle_path))
     files["pdparams"] = paddle_path.read_bytes()
+    layer = paddle.nn.Linear(2, 2)
+    schedule = paddle.optimizer.lr.PolynomialDecay(np.float64(0.1), 10)
+    optimizer = paddle.optimizer.Momentum(schedule, parameters=layer.parameters())
+    layer(paddle.ones([1, 2])).sum().backward()
+    optimizer.step()
+    # The numbers in full precision that mixed precision keeps.
+    state = {**optimizer.state_dict(), "master_weights": {layer.weight.name: layer.weight}}
+    paddle.save(state, str(folder / "seed.pdopt"))
+    files["pdopt"] = (folder / "seed.pdopt").read_bytes()
+    files["generator states"] = pickle.dumps(paddle.get_rng_state(), 4)
     with tarfile.open(path, "w:gz") as archive:
         archive.add(paddle_path, "resnet/model.pdparams")
     files["tar.gz"] = path.read_bytes()
@@ -146,6 +161,8 @@ GLOBALS = [
     *(("builtins", name) for name in ("eval", "__import__")),
     ("os", "system"),
     ("copyreg", "_reconstructor"),
+    ("paddle.base.libpaddle", "GeneratorState"),
+    ("numpy.core.multiarray", "scalar"),
 ]
 OPCODES = [opcode for opcode in pickletools.opcodes if opcode.name != "STOP"]
 
@@ -255,22 +272,35 @@ def walk(value):
     return 0
 
 
+def generator_states(path):
+    try:
+        return read_generator_states(path.read_bytes())
+    except UserError as error:
+        raise UserError(str(error).replace("The state of the random generators", str(path))) from error
+
+
+READERS = (open_checkpoint, read_weights, open_paddle_state, generator_states)
+
+
 def check(path):
+    """The names of the readers that took the file."""
     global armed
     modules = set(sys.modules)
     armed = tempfile.gettempdir()
-    signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
-    try:
-        walk(open_checkpoint(path))
-    except UserError as error:
-        message = str(error)
-        assert message.startswith(str(path)) and message.endswith(".") and message.isprintable(), message
-        return type(error).__name__
-    finally:
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        armed = None
+    read = []
+    for reader in READERS:
+        signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
+        try:
+            walk(reader(path))
+            read.append(reader.__name__)
+        except UserError as error:
+            message = str(error)
+            assert message.startswith(str(path)) and message.endswith(".") and message.isprintable(), message
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+    armed = None
     assert set(sys.modules) == modules, set(sys.modules) - modules
-    return "read"
+    return read
 
 
 def too_slow(*_):
@@ -294,19 +324,24 @@ def main():
             writer.dump(checkpoint())
             pickles.append(opcode_chunks(file.getvalue()))
             storages = {key: array.tobytes() for key, array, _ in writer.storages.values()}
-        pickles.append(opcode_chunks(files["pdparams"]))
+        pickles += [opcode_chunks(files[name]) for name in ("pdparams", "pdopt")]
         path = folder / "fuzzed"
-        counts = {"read": 0, "UserError": 0}
+        counts = {"read": 0, "refused": 0}
 
         def one(content):
             # The map of the last example may still be in use.
             path.unlink(missing_ok=True)
             path.write_bytes(content)
-            counts[check(path)] += 1
+            read = check(path)
+            counts["read" if read else "refused"] += 1
+            return read
 
-        for content in files.values():
+        def example(content):
             one(content)
-        assert counts["UserError"] == 0, "a valid file is refused"
+
+        taken = {name: one(content) for name, content in files.items()}
+        assert all(taken.values()), "a valid file is refused"
+        assert {reader for readers in taken.values() for reader in readers} == {each.__name__ for each in READERS}
 
         sys.addaudithook(audit)
         signal.signal(signal.SIGVTALRM, too_slow)
@@ -322,12 +357,12 @@ def main():
                 database=None,
                 phases=[Phase.generate],  # shrinking what takes ten seconds takes for ever
                 suppress_health_check=list(HealthCheck),
-            )(given(strategy)(one))
+            )(given(strategy)(example))
             seed(number)(fuzz)()
             number += 1
             if time.monotonic() >= end:
                 break
-        print(f"{counts['read']} files read, {counts['UserError']} refused, seeds {options.seed} to {number - 1}")
+        print(f"{counts['read']} files read, {counts['refused']} refused, seeds {options.seed} to {number - 1}")
 
 
 if __name__ == "__main__":

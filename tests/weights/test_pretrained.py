@@ -11,7 +11,7 @@ from paddleseg_ext.config.build import Builder
 from paddleseg_ext.config.config import load_config
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.weights import pretrained
-from paddleseg_ext.weights.checkpoint import load_weights
+from paddleseg_ext.weights.loading import load_weights
 
 
 def packed(data: bytes) -> bytes:
