@@ -11,7 +11,7 @@ import pytest
 import visualdl
 from paddleseg.cvlibs import Config, SegBuilder
 
-from paddleseg_ext import compat
+from paddleseg_ext.compat import models as compat
 from paddleseg_ext.engine.train import train
 
 STEPS = 20

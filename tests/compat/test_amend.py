@@ -13,7 +13,7 @@ import pytest
 from paddleseg.models.losses import CrossEntropyLoss
 from paddleseg.transforms import RandomPaddingCrop
 
-from paddleseg_ext import compat
+from paddleseg_ext.compat import models as compat
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_ext import compat
+from paddleseg_ext.compat import models as compat
 
 
 def count_by_hand(pred: np.ndarray, label: np.ndarray, num_classes: int, ignore: int) -> list:

@@ -11,8 +11,8 @@ from pathlib import Path
 import paddle
 import pytest
 
-from paddleseg_ext import compat
-from tests.compat.provocations import PROVOCATIONS, meet, met_alone
+from paddleseg_ext.compat import models as compat
+from tests.compat.test_models import PROVOCATIONS, meet, met_alone
 
 KNOWN_RELEASES = {"2.6.2", "3.2.2", "3.3.1"}
 
@@ -21,7 +21,7 @@ KNOWN_RELEASES = {"2.6.2", "3.2.2", "3.3.1"}
 def without_repairs(tmp_path_factory) -> dict:
     """What the provocations met in a process that never imports this package."""
     outcome = tmp_path_factory.mktemp("unrepaired") / "outcome.json"
-    program = Path(__file__).with_name("provocations.py")
+    program = Path(__file__).with_name("test_models.py")
     subprocess.run([sys.executable, str(program), str(outcome)], check=True, cwd=outcome.parent)
     return json.loads(outcome.read_text())
 
