@@ -9,9 +9,9 @@ import paddle
 import paddleseg.core
 import pytest
 import visualdl
+from paddleseg.core.train import train as original_train
 from paddleseg.cvlibs import Config, SegBuilder
 
-from paddleseg_ext.compat import models as compat
 from paddleseg_ext.engine.train import train
 
 STEPS = 20
@@ -63,7 +63,7 @@ def losses_of(loop: Callable, scenes: Path, save_dir: Path, **settings) -> tuple
 def test_same_losses_as_paddleseg(settings, scenes, tmp_path, monkeypatch):
     """Random crops, flips, dropout, momentum, decaying rate, auxiliary loss, evaluation at the end."""
     monkeypatch.setattr(visualdl, "LogWriter", Recorder)
-    original, weights = losses_of(compat.original_train(), scenes, tmp_path / "original", **settings)
+    original, weights = losses_of(original_train, scenes, tmp_path / "original", **settings)
     ours, our_weights = losses_of(train, scenes, tmp_path / "ours", **settings)
 
     for tag in ("Train/loss", "Train/loss_0", "Train/loss_1", "Train/lr", "Evaluate/mIoU", "Evaluate/Acc"):
@@ -79,5 +79,5 @@ def test_same_losses_as_paddleseg(settings, scenes, tmp_path, monkeypatch):
 
 
 def test_original_is_reachable_and_replaced():
-    assert compat.original_train().__module__ == "paddleseg.core.train"
+    assert original_train.__module__ == "paddleseg.core.train"
     assert paddleseg.core.train is train
