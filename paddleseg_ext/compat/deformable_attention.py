@@ -17,10 +17,10 @@ def ms_deform_attn(
     Args:
         value: (N, pixels of all levels, heads, channels).
         spatial_shapes: (levels, 2), height and width of each.
-        level_start_index: (levels,), where each level begins; it follows from the shapes.
+        level_start_index: (levels,), where each level begins. The function computes it from the shapes instead.
         sampling_locations: (N, queries, heads, levels, points, 2), x and y, from 0 to 1 across a level.
         attention_weights: (N, queries, heads, levels, points).
-        im2col_step: of the CUDA operator; nothing here depends on it.
+        im2col_step: An argument of the CUDA operator. It has no effect here.
 
     Returns:
         (N, queries, heads * channels).

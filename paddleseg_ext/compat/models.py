@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import sys
 from types import ModuleType
+from typing import Union
 
 import paddle
 import paddle.nn.functional as F
@@ -168,8 +169,8 @@ def swin_dynamic_shape() -> None:
 
 
 @paddle.jit.not_to_static  # it holds nothing to translate
-def pad_by(x: paddle.Tensor, widths: list) -> paddle.Tensor:
-    """``F.pad`` for widths some of which may be tensors, or variables of a static graph."""
+def pad_by(x: paddle.Tensor, widths: list[Union[int, paddle.Tensor]]) -> paddle.Tensor:
+    """``F.pad``, for widths that are numbers, integer tensors, or variables of a static graph."""
     if all(isinstance(width, int) for width in widths):
         return F.pad(x, widths)
     return F.pad(x, paddle.concat([paddle.zeros([1], "int32") + width for width in widths]))
@@ -188,7 +189,7 @@ def deformable_attention() -> None:
     if importlib.util.find_spec("ms_deform_attn") is None:
         stand_in = ModuleType("ms_deform_attn", "Paddle's operators instead of PaddleSeg's CUDA operator.")
         stand_in.__spec__ = importlib.machinery.ModuleSpec("ms_deform_attn", None)
-        stand_in.ms_deform_attn = ms_deform_attn
+        stand_in.__dict__["ms_deform_attn"] = ms_deform_attn
         sys.modules["ms_deform_attn"] = stand_in
 
 
