@@ -47,7 +47,7 @@ def main() -> None:
     args = parser.parse_args()
 
     original = original_calculate_area()
-    from paddleseg_ext.compat import calculate_area
+    from paddleseg_ext.compat.calculate_area import calculate_area
 
     pred, label = scene(args.height, args.width, args.num_classes)
     seconds = {"paddleseg 2.8.0": [], "paddleseg_ext": []}

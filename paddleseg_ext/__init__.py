@@ -1,14 +1,14 @@
-"""Import this package and PaddleSeg gains point-wise-attention segmentation models and a working trainer.
+"""Point-wise-attention segmentation for PaddleSeg: PSPNet, PSANet and ISANet, and a trainer that works.
 
-Importing it repairs paddleseg 2.8.0 on current Paddle releases (``compat``), registers every model, backbone,
-data set and transform of this package with PaddleSeg's component manager, puts this package's training loop in the
-place of ``paddleseg.core.train``, and makes ``pretrained: zoo://NAME`` known to it.
+Importing the package, or any part of it, repairs paddleseg 2.8.0 (``compat``). It registers the models, backbones, data
+sets and transforms with PaddleSeg, replaces a few parts of PaddleSeg (``takeover``), and makes ``pretrained: zoo://NAME``
+known.
 """
 
 import warnings
 import zlib  # noqa: F401  Paddle 2.6.2 crashes scipy's import later on unless zlib was loaded before paddle.
 
-# Paddle 3 says this to everyone who imports it; it is of use only to those who build operators day in, day out.
+# Paddle 3 warns everyone who imports it. The advice helps only people who build operators all day.
 warnings.filterwarnings("ignore", message="No ccache found")
 
 from paddleseg_ext.environment import required  # noqa: E402
@@ -18,6 +18,8 @@ with required():
 
     compat.apply()
 
-    from paddleseg_ext import backbones, convert, datasets, engine, models, transforms  # noqa: F401
+    from paddleseg_ext import backbones, convert, datasets, engine, models, takeover, transforms  # noqa: F401
+
+    takeover.apply()
 
 __version__ = "0.1.0"

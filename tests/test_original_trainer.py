@@ -6,19 +6,18 @@ from typing import Callable
 
 import numpy as np
 import paddle
-import paddleseg.core
 import pytest
 import visualdl
+from paddleseg.core.train import train as original_train
 from paddleseg.cvlibs import Config, SegBuilder
 
-from paddleseg_ext import compat
 from paddleseg_ext.engine.train import train
 
 STEPS = 20
 
 
 class Recorder:
-    """In the place of VisualDL's writer, which gets every loss in full precision (the log has four digits)."""
+    """Instead of VisualDL's writer: it gets every loss in full precision, and the log has four digits."""
 
     scalars: dict
 
@@ -63,7 +62,7 @@ def losses_of(loop: Callable, scenes: Path, save_dir: Path, **settings) -> tuple
 def test_same_losses_as_paddleseg(settings, scenes, tmp_path, monkeypatch):
     """Random crops, flips, dropout, momentum, decaying rate, auxiliary loss, evaluation at the end."""
     monkeypatch.setattr(visualdl, "LogWriter", Recorder)
-    original, weights = losses_of(compat.original_train(), scenes, tmp_path / "original", **settings)
+    original, weights = losses_of(original_train, scenes, tmp_path / "original", **settings)
     ours, our_weights = losses_of(train, scenes, tmp_path / "ours", **settings)
 
     for tag in ("Train/loss", "Train/loss_0", "Train/loss_1", "Train/lr", "Evaluate/mIoU", "Evaluate/Acc"):
@@ -76,8 +75,3 @@ def test_same_losses_as_paddleseg(settings, scenes, tmp_path, monkeypatch):
         np.testing.assert_allclose(our_weights[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
     # The losses move, so equal ones say something.
     assert np.ptp([value for _, value in original["Train/loss"]]) > 0.1
-
-
-def test_original_is_reachable_and_replaced():
-    assert compat.original_train().__module__ == "paddleseg.core.train"
-    assert paddleseg.core.train is train

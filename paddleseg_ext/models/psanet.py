@@ -8,6 +8,7 @@ from typing import Optional, Union
 
 import paddle
 from paddle import nn
+from paddleseg.cvlibs import manager
 from paddleseg.models import layers
 
 from paddleseg_ext.errors import UserError
@@ -22,6 +23,7 @@ from paddleseg_ext.ops import attend, point_wise_attention
 PSA_TYPES = {0: "collect", 1: "distribute", 2: "bi-direction"}
 
 
+@manager.MODELS.add_component
 class PSANet(Segmentor):
     """PSANet with the head of one of its four published implementations.
 

@@ -1,4 +1,4 @@
-"""How repairs are made, and what importing the package does."""
+"""How a function is amended, and what repairing the package twice does."""
 
 import inspect
 import subprocess
@@ -10,10 +10,13 @@ import numpy as np
 import paddle
 import paddleseg.transforms
 import pytest
+from paddleseg.core.train import train
 from paddleseg.models.losses import CrossEntropyLoss
 from paddleseg.transforms import RandomPaddingCrop
 
 from paddleseg_ext import compat
+from paddleseg_ext.compat.amend import amend
+from paddleseg_ext.compat.calculate_area import calculate_area
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +35,7 @@ class Derived(Base):
 def test_amended_function_keeps_all_but_the_fault():
     function = Derived.value
     imported_by_name = function
-    compat._amend(function, ("- offset", "+ offset"))
+    amend(function, ("- offset", "+ offset"))
     assert Derived.value is imported_by_name
     assert Derived().value(3, offset=5) == 8  # super(), default, keyword-only argument
     assert function.__doc__ == "What it says." and function.__defaults__ == (2,)
@@ -43,8 +46,8 @@ def test_amended_once():
     def function():
         return "a"
 
-    compat._amend(function, ('"a"', '"a" + "a"'))
-    compat._amend(function, ('"a"', '"a" + "a"'))
+    amend(function, ('"a"', '"a" + "a"'))
+    amend(function, ('"a"', '"a" + "a"'))
     assert function() == "aa"
 
 
@@ -53,7 +56,7 @@ def test_unknown_source_is_left_alone():
         return "a"
 
     code = function.__code__
-    compat._amend(function, ('"a"', '"b"'), ("absent", "present"))
+    amend(function, ('"a"', '"b"'), ("absent", "present"))
     assert function.__code__ is code and function() == "a"
 
 
@@ -65,7 +68,7 @@ def test_escapes_in_paddlesegs_docstrings_warn_nobody(tmp_path, monkeypatch):
         from escaping import function
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        compat._amend(function, ('"a"', '"b"'))
+        amend(function, ('"a"', '"b"'))
     assert function() == "b"
 
 
@@ -76,18 +79,18 @@ def test_amended_function_can_become_a_static_graph():
                 x = x - 1
             return x
 
-    compat._amend(Network.forward, ("x - 1", "x + 1"))
+    amend(Network.forward, ("x - 1", "x + 1"))
     spec = [paddle.static.InputSpec([None, 2], "float32")]
     static = paddle.jit.to_static(Network(), input_spec=spec)
     np.testing.assert_array_equal(static(paddle.ones([3, 2])).numpy(), np.full((3, 2), 2.0))
 
 
 def test_apply_again_changes_nothing():
-    functions = (CrossEntropyLoss._post_process_loss, RandomPaddingCrop.__call__, compat.original_train())
+    functions = (CrossEntropyLoss._post_process_loss, RandomPaddingCrop.__call__, train)
     before = [function.__code__ for function in functions]
     compat.apply()
     assert [function.__code__ for function in functions] == before
-    assert paddleseg.utils.metrics.calculate_area is compat.calculate_area
+    assert paddleseg.utils.metrics.calculate_area is calculate_area
 
 
 @pytest.mark.parametrize("first, works", [("paddleseg_ext", True), ("paddle", paddle.__version__ != "2.6.2")])

@@ -4,7 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_ext import compat
+from paddleseg_ext.compat import calculate_area as module
+from paddleseg_ext.compat.calculate_area import calculate_area
 
 
 def count_by_hand(pred: np.ndarray, label: np.ndarray, num_classes: int, ignore: int) -> list:
@@ -35,7 +36,7 @@ CASES = {
 def counting(request, monkeypatch):
     """Both ways of counting: the one for tensors on a CPU, and the one for devices, which a CPU runs as well."""
     if request.param == "paddle":
-        monkeypatch.setattr(compat, "_pair_counts_numpy", compat._pair_counts_paddle)
+        monkeypatch.setattr(module, "_pair_counts_numpy", module._pair_counts_paddle)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -45,7 +46,7 @@ def test_areas(case, shape, counting):
     draw = np.random.RandomState(0)
     pred = draw.choice([-1, 0, 1, 2, 3, 300], shape).astype(pred_type)
     label = draw.choice(values, shape).astype(label_type)
-    areas = compat.calculate_area(paddle.to_tensor(pred), paddle.to_tensor(label), 3, ignore)
+    areas = calculate_area(paddle.to_tensor(pred), paddle.to_tensor(label), 3, ignore)
     assert [area.numpy().tolist() for area in areas] == count_by_hand(pred, label, 3, ignore)
     assert [area.dtype for area in areas] == [paddle.int64] * 3
 
@@ -53,16 +54,16 @@ def test_areas(case, shape, counting):
 def test_many_classes(counting):
     draw = np.random.RandomState(0)
     pred, label = draw.randint(0, 1000, (2, 1, 1, 40, 50))
-    areas = compat.calculate_area(paddle.to_tensor(pred), paddle.to_tensor(label.astype("int16")), 1000)
+    areas = calculate_area(paddle.to_tensor(pred), paddle.to_tensor(label.astype("int16")), 1000)
     assert [area.numpy().tolist() for area in areas] == count_by_hand(pred, label, 1000, 255)
 
 
 def test_with_and_without_the_channel_axis():
     label = paddle.to_tensor([[[0, 1]]])
-    areas = compat.calculate_area(label.unsqueeze(1), label, 2)
+    areas = calculate_area(label.unsqueeze(1), label, 2)
     assert [area.numpy().tolist() for area in areas] == [[1, 1]] * 3
 
 
 def test_shapes_differ():
     with pytest.raises(ValueError, match="Shape of `pred` and `label`"):
-        compat.calculate_area(paddle.zeros([1, 1, 2, 2], "int32"), paddle.zeros([1, 1, 2, 3], "int64"), 2)
+        calculate_area(paddle.zeros([1, 1, 2, 2], "int32"), paddle.zeros([1, 1, 2, 3], "int64"), 2)

@@ -3,7 +3,7 @@
 import numpy as np
 import paddle
 
-from paddleseg_ext.compat import ms_deform_attn
+from paddleseg_ext.compat.deformable_attention import ms_deform_attn
 
 SHAPES = [(4, 6), (3, 2)]
 

@@ -41,15 +41,6 @@ def test_same_figures_as_paddleseg(parts, settings):
     assert actual[0] > 0
 
 
-def test_takes_the_place_of_paddlesegs():
-    import paddleseg.core
-
-    from paddleseg_ext.engine.train import train
-
-    assert paddleseg.core.evaluate is evaluate
-    assert paddleseg.core.train is train
-
-
 def test_table_names_every_class(parts, monkeypatch):
     model, dataset = parts
     monkeypatch.setattr(type(dataset), "CLASS_NAMES", ("road", "canal", "bank", "snow"), raising=False)
