@@ -1,0 +1,103 @@
+"""One step of a training: the losses of a batch, then the update of the weights."""
+
+from typing import Any, Optional
+
+import paddle
+from paddleseg.core.train import loss_computation
+from paddleseg.utils import logger
+
+from paddleseg_ext.engine.evaluate import amp_context
+from paddleseg_ext.errors import UserError
+
+
+class TrainingStep:
+    """A model with what trains it, ready for its precision, static graph and processes.
+
+    Args:
+        model: In training mode; returns a list of logits (N, num_classes, H, W).
+        optimizer: Over the parameters of ``model``.
+        losses: ``{"types": [loss, ...], "coef": [float, ...]}``, as many as the model returns logits.
+        precision, amp_level: ``'fp16'`` trains with mixed precision.
+        to_static: Train the model as a static graph.
+        scaler_state: Of the loss scaler of the run that continues.
+
+    Attributes:
+        model, optimizer: As mixed precision and the static graph have made them.
+        scaler: Scales the loss under ``'fp16'``, else None.
+    """
+
+    def __init__(
+        self,
+        model: paddle.nn.Layer,
+        optimizer: paddle.optimizer.Optimizer,
+        losses: Optional[dict],
+        precision: str = "fp32",
+        amp_level: str = "O1",
+        to_static: bool = False,
+        scaler_state: Optional[dict] = None,
+    ) -> None:
+        self.scaler: Optional[paddle.amp.GradScaler] = None
+        if precision == "fp16":
+            logger.info(f"use AMP to train. AMP level = {amp_level}")
+            self.scaler = paddle.amp.GradScaler(init_loss_scaling=1024)
+            if scaler_state:
+                self.scaler.load_state_dict(scaler_state)
+            if amp_level == "O2":
+                model, optimizer = paddle.amp.decorate(
+                    models=model, optimizers=optimizer, level="O2", save_dtype="float32"
+                )
+        if to_static:
+            model = paddle.jit.to_static(model)
+            logger.info("Successfully applied @to_static")
+        self.model, self.optimizer = model, optimizer
+        self._forward = paddle.DataParallel(model) if paddle.distributed.ParallelEnv().nranks > 1 else model
+        self._losses, self._precision, self._amp_level = losses, precision, amp_level
+
+    def losses(self, data: dict[str, Any]) -> tuple[paddle.Tensor, list[paddle.Tensor]]:
+        """The loss of a batch, and the parts that it is the sum of: one for each output of the model, weighted.
+
+        Args:
+            data: ``img`` (N, C, H, W), ``label`` (N, H, W) and, where a loss wants it, ``edge``.
+
+        Raises:
+            UserError: The model has not as many outputs as there are coefficients.
+        """
+        with amp_context(self._precision, self._amp_level):
+            parts = self._parts(data)
+            return sum(parts), parts
+
+    def update(self, loss: paddle.Tensor) -> float:
+        """Update the weights by the gradient of ``loss``, then the schedule; returns the learning rate of this step."""
+        if self.scaler is None:
+            loss.backward()
+            self.optimizer.step()
+        else:
+            scaled = self.scaler.scale(loss)
+            scaled.backward()
+            self.scaler.minimize(self.optimizer, scaled)
+        rate = self.optimizer.get_lr()
+        self._advance_schedule(loss)
+        self.model.clear_gradients()
+        return rate
+
+    def _parts(self, data: dict[str, Any]) -> list[paddle.Tensor]:
+        images, labels = data["img"], data["label"].astype("int64")
+        edges = data["edge"].astype("int64") if "edge" in data else None
+        if getattr(self.model, "data_format", "NCHW") == "NHWC":
+            images = images.transpose((0, 2, 3, 1))
+        logits_list = self._forward(images)
+        if hasattr(self.model, "loss_computation"):
+            return self.model.loss_computation(logits_list, self._losses, data)
+        if len(logits_list) != len(self._losses["types"]):
+            raise UserError(
+                f"The model returns {len(logits_list)} outputs in training and loss.coef has "
+                f"{len(self._losses['types'])}; give as many coefficients as outputs (an auxiliary head is one)."
+            )
+        return loss_computation(logits_list=logits_list, labels=labels, edges=edges, losses=self._losses)
+
+    def _advance_schedule(self, loss: paddle.Tensor) -> None:
+        schedule = self.optimizer._learning_rate
+        if isinstance(schedule, paddle.optimizer.lr.ReduceOnPlateau):
+            schedule.step(loss)
+        elif isinstance(schedule, paddle.optimizer.lr.LRScheduler):
+            schedule.step()
