@@ -66,7 +66,7 @@ class RunFolders:
         """Write ``ema_best_model/ema_model.pdparams``."""
         checkpoint.save_weights(ema_model.state_dict(), self.root / "ema_best_model" / checkpoint.EMA)
 
-    def how_to_go_on(self) -> str:
+    def how_to_continue(self) -> str:
         """For the end of a sentence about a run that failed."""
         if self.newest is None:
             return "no checkpoint was written yet"

@@ -187,7 +187,7 @@ class _Run:
         if not np.isfinite(value):
             raise UserError(
                 f"The loss became {value} at iteration {self.progress.iter}; nothing was overwritten, "
-                f"{self.folders.how_to_go_on()}; lower the learning rate or check the data."
+                f"{self.folders.how_to_continue()}; lower the learning rate or check the data."
             )
         rate = self.step.update(loss)
         self.log.step_done(self.progress.iter, value, parts, rate)
