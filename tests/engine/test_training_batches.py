@@ -32,7 +32,7 @@ def test_an_epoch_holds_every_sample_once_and_the_next_has_another_order():
     batches = TrainingBatches(Numbers(10), batch_size=2)
     assert len(batches) == 5
     found = take(batches, 10)
-    first, second = sum(found[:5], []), sum(found[5:], [])
+    first, second = np.ravel(found[:5]).tolist(), np.ravel(found[5:]).tolist()
     assert sorted(first) == sorted(second) == list(range(10))
     assert first != second
 
