@@ -1,4 +1,4 @@
-"""Evaluation: a model over a data set, counted and logged."""
+"""Evaluates a model on a data set and logs its figures."""
 
 import contextlib
 import copy
@@ -35,10 +35,10 @@ def amp_context(precision: str, amp_level: str) -> contextlib.AbstractContextMan
 
 
 def _align_corners(said: Optional[bool], model: paddle.nn.Layer) -> bool:
-    """Of the resize to the original size.
+    """Return ``align_corners`` for the resize to the original size.
 
     Raises:
-        UserError: ``said`` is not what the model does.
+        UserError: ``said`` is not the model's value.
     """
     if said is None:
         return getattr(model, "original_align_corners", False)
@@ -73,22 +73,22 @@ def evaluate(
 ) -> Evaluation:
     """Measure a model on a data set, one image at a time, at the size of its label.
 
-    Takes the place of ``paddleseg.core.evaluate``, with its arguments and its results; the arguments after ``auc_roc``
-    are for the protocols of other projects. Under ``paddle.distributed.launch`` every process evaluates its share and
-    all return the same figures.
+    Replaces ``paddleseg.core.evaluate`` and has its arguments and its results; the arguments after ``auc_roc`` are for
+    the test protocols of other implementations. Under ``paddle.distributed.launch`` every process evaluates its share,
+    and all of them return the same figures.
 
     Args:
         model: Returns a list whose first item is the logits (N, num_classes, H, W).
         eval_dataset: Built with ``mode='val'``: gives ``img``, ``label`` and ``trans_info``.
         aug_eval, scales, flip_horizontal, flip_vertical, is_slide, stride, crop_size, resize_once, aug_average,
             aug_rescale, interpolation, slide_batch_size: See ``InferenceProtocol``.
-        precision, amp_level: ``'fp16'`` evaluates under AMP.
+        precision, amp_level: ``'fp16'`` evaluates with mixed precision.
         num_workers: Reading processes.
         print_detail: Log the figures and draw a progress bar.
-        auc_roc: Also the area under the ROC curve; needs labels free of the ignore value, keeps all logits in memory.
-        align_corners: Of the resize of the logits to the original size; None: as the model's implementation does,
-            without for PaddleSeg's own models. It cannot be another than the model's.
-        absent_classes: How a class counts that occurs nowhere: ``'zero'`` or ``'skip'``, see ``Figures``.
+        auc_roc: Also log the area under the ROC curve. Labels must not hold the ignore value; all logits stay in memory.
+        align_corners: For the resize of the logits to the original size. None resizes as the model's implementation
+            does: False for PaddleSeg's own models. A value that is not the model's is an error.
+        absent_classes: ``'zero'`` or ``'skip'``: decides about a class that occurs nowhere, see ``Figures``.
 
     Raises:
         UserError: Empty data set, unusable sample or window, settings that contradict each other.
@@ -117,7 +117,7 @@ def evaluate(
 
 
 def _loader(dataset: Any, protocol: InferenceProtocol, num_workers: int, auc_roc: bool) -> paddle.io.DataLoader:
-    """What reads this process's share, image by image."""
+    """Return a loader of this process's share, one image at a time."""
     if len(dataset) == 0:
         raise UserError("The validation data set is empty, so there is nothing to evaluate; check its list file.")
     parallel = paddle.distributed.ParallelEnv()
@@ -135,7 +135,7 @@ def _loader(dataset: Any, protocol: InferenceProtocol, num_workers: int, auc_roc
 
 
 def _prepared(dataset: Any, protocol: InferenceProtocol) -> Any:
-    """The data set with the transforms that the protocol wants, the given one untouched."""
+    """Return the data set with the transforms that the protocol needs; the given one does not change."""
     given = getattr(dataset, "transforms", None)
     if protocol.aug_eval and protocol.aug_rescale != "tensor" and given is None:
         raise UserError(
@@ -159,7 +159,7 @@ def _count(
     curve: Optional["_Curve"],
     talks: bool,
 ) -> np.ndarray:
-    """The pixels of all processes that ``Figures`` is made of; feeds ``curve``, draws a bar if it ``talks``."""
+    """Evaluate all images: the areas that ``Figures`` takes, of all processes. Fills ``curve``."""
     parallel = paddle.distributed.ParallelEnv()
     areas = np.zeros((3, dataset.num_classes), dtype=np.int64)
     reader_cost, batch_cost = TimeAverager(), TimeAverager()
@@ -188,7 +188,7 @@ def _count(
 
 
 def _gather(area: paddle.Tensor, step: int, nranks: int, total: int) -> np.ndarray:
-    """Areas (3, classes) of this step over all processes, without the samples that pad the last step."""
+    """Return the areas (3, num_classes) of this step over all processes, without samples that pad the last step."""
     if nranks < 2:
         return area.numpy()
     everyone = []

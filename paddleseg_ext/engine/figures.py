@@ -14,7 +14,7 @@ class Evaluation(NamedTuple):
     Args:
         mean_iou: mIoU, from 0 to 1.
         acc: Pixel accuracy, from 0 to 1.
-        class_iou: IoU of each class, float64 (num_classes,); nan for those that ``Figures`` skips.
+        class_iou: IoU of each class, float64 (num_classes,); nan for a class that ``Figures`` skips.
         class_precision: Precision of each class, float64 (num_classes,).
         kappa: Cohen's kappa.
     """
@@ -27,15 +27,15 @@ class Evaluation(NamedTuple):
 
 
 class Figures:
-    """The figures of a whole data set; ``str`` is one line of them.
+    """Figures of a whole data set; ``str`` gives them as one line.
 
     Args:
-        areas: Pixels, int64 (3, num_classes): of the class in label and prediction both, in the prediction, in the
-            label.
-        absent_classes: How a class counts that is neither in the labels nor in the predictions: ``'zero'``, as IoU and
-            Dice 0, as PaddleSeg has it; ``'skip'``, not at all, as mmsegmentation and SSSegmentation have it (their IoU
-            of it is not a number, and their mean leaves it out). ``'skip'`` adds their mAcc to the line, the mean
-            recall of the labelled classes.
+        areas: Numbers of pixels, int64 (3, num_classes). Row 0 counts pixels where label and prediction are both the
+            class, row 1 pixels that are predicted as the class, row 2 pixels that are labeled as the class.
+        absent_classes: Decides about a class that is neither in the labels nor in the predictions. ``'zero'`` counts
+            its IoU and Dice as 0, as PaddleSeg does. ``'skip'`` leaves it out of the means, as mmsegmentation and
+            SSSegmentation do, whose IoU of it is not a number. ``'skip'`` also adds their mAcc to the line: the mean
+            recall of the labeled classes.
     """
 
     def __init__(self, areas: np.ndarray, absent_classes: str = "zero") -> None:
@@ -57,14 +57,14 @@ class Figures:
         return line
 
     def evaluation(self) -> Evaluation:
-        """The figures that a script gets."""
+        """Return the five figures that ``evaluate`` returns."""
         return Evaluation(self.mean_iou, self.acc, self.class_iou, self.class_precision, self.kappa)
 
     def table(self, names: Sequence[str]) -> str:
-        """One line per class: IoU, precision, recall and its share of the labelled pixels.
+        """Return one line per class: IoU, precision, recall and its share of the labeled pixels.
 
-        A class that occurs nowhere has no figures. Its line says ``absent``, because PaddleSeg counts it as IoU 0 in
-        the mean (``absent_classes``).
+        A class that occurs nowhere has no figures. Its line says ``absent``, so that a reader sees why the mean is low:
+        PaddleSeg counts it as IoU 0 (``absent_classes``).
         """
         width = max(5, *(len(name) for name in names))
         total = max(1, int(self.areas[2].sum()))

@@ -14,14 +14,14 @@ from paddleseg_ext.errors import UserError
 
 
 class RunFolders:
-    """Writes the checkpoints of a run and removes the oldest; the best weights stand apart and stay.
+    """Writes the checkpoints of a run and removes the oldest; the best weights have folders of their own and stay.
 
-    A resumed run counts those it finds up to where it goes on; one that starts anew leaves what is there alone until it
-    writes a folder of the same name, and says so.
+    A resumed run counts the folders ``iter_N`` that it finds, up to its start. A new run warns about those of an
+    earlier run, and leaves each alone until it writes one of the same name.
 
     Args:
         root: ``save_dir``; made when the first folder is written.
-        keep: How many ``iter_N`` folders to keep; 0 keeps all.
+        keep: How many folders ``iter_N`` to keep; 0 keeps all.
         start: The iteration that the run continues from; 0 for a new one.
 
     Raises:
@@ -38,8 +38,8 @@ class RunFolders:
         if found and not start and paddle.distributed.ParallelEnv().local_rank == 0:
             last = self.root / f"iter_{max(found)}"
             logger.warning(
-                f"{self.root} holds checkpoints of an earlier run up to {last.name}; this run starts anew and will "
-                f"write over them. To go on instead, stop now and add --resume_model {last}"
+                f"{self.root} holds checkpoints of an earlier run up to {last.name}; this run starts from the "
+                f"beginning and will overwrite them. To continue that run, stop now and add --resume_model {last}"
             )
 
     def save(
@@ -67,7 +67,7 @@ class RunFolders:
         checkpoint.save_weights(ema_model.state_dict(), self.root / "ema_best_model" / checkpoint.EMA)
 
     def how_to_continue(self) -> str:
-        """For the end of a sentence about a run that failed."""
+        """Return the end of a sentence about a run that failed: the checkpoint that a new run can start from."""
         if self.newest is None:
             return "no checkpoint was written yet"
         return f"the last checkpoint is {self.newest} (--resume_model {self.newest})"

@@ -1,11 +1,13 @@
 """The training loop: PaddleSeg's arguments, log lines and files, and a run that cannot lose work.
 
 ``train`` writes ``save_dir/iter_N/{model.pdparams, model.pdopt, trainer.json}`` every ``save_interval`` iterations and
-at the end, ``save_dir/best_model/model.pdparams`` with a ``val_dataset``, and with ``use_ema`` the averaged weights
-beside them. Under ``paddle.distributed.launch`` the gradients are averaged over the processes and the first one writes.
+at the end. With a ``val_dataset`` it writes ``save_dir/best_model/model.pdparams``. With ``use_ema`` it also writes
+``iter_N/ema_model.pdparams`` and ``ema_best_model/ema_model.pdparams``, the averaged weights. Under
+``paddle.distributed.launch`` the gradients are averaged over the processes, and the first process writes.
 
-Beyond ``paddleseg.core.train.train``: a resumed run goes on exactly as if it had never stopped, Ctrl-C and SIGTERM
-save first, checkpoints are whole or absent, and a loss that is not finite ends the run before it can spoil anything.
+Beyond ``paddleseg.core.train.train``, a resumed run continues exactly as if it had never stopped: weights, optimizer,
+schedule, random generators, position in the data and best figures. Ctrl-C and SIGTERM save first, checkpoints are whole
+or absent, and a loss that is not finite ends the run before it overwrites anything.
 """
 
 import contextlib
@@ -54,17 +56,17 @@ def train(
     early_stop_intervals: Optional[int] = None,
     repeats: int = 1,
 ) -> None:
-    """Train a model. Takes the place of ``paddleseg.core.train``, with its arguments in its order and two more.
+    """Train a model. Replaces ``paddleseg.core.train`` and has its arguments in its order, and two more.
 
     Args:
         model: Returns a list of logits (N, num_classes, H, W) in training, as many as ``losses`` has types.
         train_dataset, val_dataset: Built with ``mode='train'``, and ``mode='val'`` to evaluate before each checkpoint.
         optimizer: Over the parameters of ``model``.
-        iters: Where to stop, counted from the very beginning, also in a resumed run.
+        iters: The last iteration, counted from the start of the first run, also in a resumed run.
         batch_size, num_workers, repeats: See ``TrainingBatches``.
-        resume_model: A folder ``iter_N`` to go on from.
-        log_iters: How often to log the ``[TRAIN]`` line.
-        use_vdl: Write VisualDL scalars and, at every evaluation, three validation samples with label and prediction.
+        resume_model: A folder ``iter_N`` to continue from.
+        log_iters: Iterations between two ``[TRAIN]`` lines.
+        use_vdl: Write VisualDL curves and, at every evaluation, three validation samples with label and prediction.
         use_ema: Keep and evaluate an exponential moving average of the weights.
         losses: ``{"types": [loss, ...], "coef": [float, ...]}``.
         keep_checkpoint_max: How many ``iter_N`` folders to keep; 0 keeps all.
@@ -99,7 +101,7 @@ def train(
 
 @dataclasses.dataclass
 class Progress:
-    """How far a run is: what a checkpoint's ``trainer.json`` holds besides the random states."""
+    """How far a run is. A checkpoint's ``trainer.json`` holds these fields beside the random states."""
 
     iter: int = 0
     data_seed: int = 0
@@ -110,12 +112,12 @@ class Progress:
     evaluations_without_gain: int = 0
 
     def take(self, state: dict[str, Any]) -> None:
-        """Take over what ``state`` has; a checkpoint of PaddleSeg has only ``iter``."""
+        """Take over the fields that ``state`` has; a checkpoint of PaddleSeg has only ``iter``."""
         for field in dataclasses.fields(self):
             setattr(self, field.name, state.get(field.name, getattr(self, field.name)))
 
     def gains(self, mean_iou: float) -> bool:
-        """Take note of an evaluation; returns whether the weights are the best so far."""
+        """Note an evaluation; returns whether the weights are the best so far."""
         if mean_iou > self.best_mean_iou:
             self.best_mean_iou, self.best_iter, self.evaluations_without_gain = float(mean_iou), self.iter, 0
             return True
@@ -123,7 +125,7 @@ class Progress:
         return False
 
     def ema_gains(self, mean_iou: float) -> bool:
-        """Take note of an evaluation of the averaged weights; returns whether they are the best averages so far."""
+        """Note an evaluation of the averaged weights; returns whether they are the best averages so far."""
         if mean_iou > self.best_ema_mean_iou:
             self.best_ema_mean_iou, self.best_ema_iter = float(mean_iou), self.iter
             return True
@@ -132,7 +134,7 @@ class Progress:
 
 @dataclasses.dataclass
 class _Run:
-    """What is trained, evaluated and saved together."""
+    """A training run: its loop, its evaluations and its checkpoints."""
 
     step: TrainingStep
     ema_model: Optional[paddle.nn.Layer]
@@ -167,7 +169,7 @@ class _Run:
                 if stop.received is not None and progress.iter < iters:
                     raise Interrupted(
                         f"iteration {progress.iter} of {iters} is saved in {self.folders.newest}; "
-                        f"go on with --resume_model {self.folders.newest}",
+                        f"continue with --resume_model {self.folders.newest}",
                         stop.received,
                     )
                 stop_early = early_stop_intervals and progress.evaluations_without_gain >= early_stop_intervals
@@ -181,7 +183,7 @@ class _Run:
                 self.log.start_step()
 
     def train_on(self, data: dict[str, Any]) -> None:
-        """One step: the weights, their average and the log."""
+        """Run one step: update the weights, their average and the log."""
         loss, parts = self.step.losses(data)
         value = float(loss)
         if not np.isfinite(value):
@@ -195,7 +197,7 @@ class _Run:
             update_ema_model(self.ema_model, self.step.model, step=self.progress.iter)
 
     def evaluate(self) -> tuple[str, ...]:
-        """Evaluate the weights, and their average if there is one; returns which of the two are the best so far."""
+        """Evaluate the weights, and their average if there is one; returns which are the best so far: model, ema."""
         model, dataset, settings = self.step.model, self.val_dataset, self.evaluation_settings
         gained = []
         result = evaluate(model, dataset, **settings)
@@ -213,7 +215,7 @@ class _Run:
         return tuple(gained)
 
     def save(self, random_states: list[dict[str, Any]], gained: tuple[str, ...] = ()) -> None:
-        """Write the checkpoint, and the best weights if they were gained; only the first process writes."""
+        """Write the checkpoint, and the weights that ``gained`` names as the best; only the first process writes."""
         if paddle.distributed.ParallelEnv().local_rank != 0:
             return
         progress, step = self.progress, self.step
@@ -254,7 +256,7 @@ def _beginning(
     ema_model: Optional[paddle.nn.Layer],
     iters: int,
 ) -> tuple[Progress, dict[str, Any]]:
-    """How far the run is that begins, and what else ``trainer.json`` of ``resume_model`` holds; loads its weights."""
+    """Load ``resume_model`` if there is one; returns how far the run is, and all that its ``trainer.json`` holds."""
     progress = Progress(data_seed=random_state.data_seed())
     if resume_model is None:
         return progress, {}
@@ -264,19 +266,19 @@ def _beginning(
     if progress.iter >= iters:
         raise UserError(
             f"--resume_model {resume_model} is at iteration {progress.iter} and the run ends at {iters}; "
-            "raise --iters to go on."
+            "raise --iters to continue."
         )
     return progress, state
 
 
 def _random_states(data: dict[str, Any], progress: Progress) -> dict[str, Any]:
-    """The generators of this process as they are between this batch and the next."""
+    """Return the states of this process's random generators between this batch and the next."""
     seed = (progress.data_seed + progress.iter) % 2**31
     return {"data": data["random_state"], "paddle": random_state.of_paddle(seed)}
 
 
 def _gathered_random_states(data: dict[str, Any], progress: Progress) -> list[dict[str, Any]]:
-    """Those of all processes, by rank."""
+    """Return the random states of all processes, by rank."""
     mine = _random_states(data, progress)
     if paddle.distributed.ParallelEnv().nranks == 1:
         return [mine]

@@ -1,4 +1,4 @@
-"""The batches of a training, from any iteration on."""
+"""The batches of a training, starting at any iteration."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from paddleseg_ext.errors import UserError
 
 
 class TrainingBatches:
-    """Shuffled batches without end; every process of a parallel run reads its share.
+    """Yields shuffled batches without end; every process of a parallel run reads its share.
 
     ``len`` is the number of batches in an epoch.
 
@@ -21,7 +21,7 @@ class TrainingBatches:
         num_workers: Reading processes; 0 reads in this one.
 
     Raises:
-        UserError: The samples do not make one batch.
+        UserError: There are fewer samples than one batch needs.
     """
 
     def __init__(self, dataset: Any, batch_size: int, repeats: int = 1, num_workers: int = 0) -> None:
@@ -44,20 +44,20 @@ class TrainingBatches:
         return len(self._sampler)
 
     def seek(self, iteration: int, seed: int) -> None:
-        """Begin behind ``iteration``, in the middle of its epoch where it is; ``seed`` is for reading processes."""
+        """Start after ``iteration``, also in the middle of an epoch; ``seed`` seeds the draws of reading processes."""
         self._samples.seed = seed
         self._sampler.epoch, self._sampler.skip = divmod(iteration, len(self))
 
     def __iter__(self) -> Iterator[dict]:
-        """Yield what ``samples.collate`` makes of a batch; raise ``UserError`` for one that cannot be used."""
+        """Yield batches as ``samples.collate`` returns them; raise ``UserError`` for one that cannot be used."""
         while True:
-            # What the reading processes of this epoch inherit; the sampler counts on when it starts.
+            # Reading processes inherit this; the sampler itself counts to the next epoch when it starts.
             self._samples.epoch = self._sampler.epoch
             yield from checked(self._loader)
 
 
 class _Sampler(paddle.io.DistributedBatchSampler):
-    """Paddle's sampler, able to begin in the middle of an epoch without reading what came before."""
+    """Paddle's sampler, which can also start in the middle of an epoch; it reads nothing to get there."""
 
     skip = 0
 

@@ -1,4 +1,4 @@
-"""What a training reports: PaddleSeg's ``[TRAIN]`` line and VisualDL's curves."""
+"""The log of a training: PaddleSeg's ``[TRAIN]`` line and VisualDL's curves."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -17,9 +17,9 @@ class Means(NamedTuple):
 
     Args:
         loss: The sum of ``parts``.
-        parts: One loss for each output of the model.
-        learning_rate: That of the last step; no mean.
-        batch_cost: Seconds per step, reading included.
+        parts: The weighted losses of the model's outputs.
+        learning_rate: The learning rate of the last step, which is no mean.
+        batch_cost: Seconds per step, including ``reader_cost``.
         reader_cost: Seconds per step that the loop waits for its batch.
         ips: Images per second in this process.
     """
@@ -71,17 +71,17 @@ class Curves:
 
 
 class TrainingLog:
-    """Measures the steps of a training, and reports their means at every ``log_iters``-th.
+    """Measures the steps of a training and reports their means every ``log_iters`` steps.
 
-    The loop calls ``start_step``, then ``batch_read``, then ``step_done``. What it does between ``step_done`` and the
-    next ``start_step``, such as an evaluation, is not measured.
+    The loop calls ``start_step``, then ``batch_read``, then ``step_done``. Time between ``step_done`` and the next
+    ``start_step`` is not measured: an evaluation takes place there.
 
     Args:
         iters: The last step of the run.
         log_iters: Steps between two lines.
         iters_per_epoch: Steps in an epoch.
         batch_size: Images per process.
-        curves: Where the means go besides the line.
+        curves: Receives the same means as the line; closed by ``close``.
     """
 
     def __init__(
@@ -96,19 +96,20 @@ class TrainingLog:
         self._begin_interval()
 
     def start_step(self) -> None:
-        """The loop now waits for a batch."""
+        """Start the clock: the loop waits for a batch."""
         self._start = time.time()
 
     def batch_read(self) -> None:
-        """The batch is there."""
+        """Note that the batch has come."""
         self._reader_cost.record(time.time() - self._start)
 
     def step_done(self, step: int, loss: float, parts: Sequence[paddle.Tensor], learning_rate: float) -> None:
         """Count step number ``step`` and report the means when it is a multiple of ``log_iters``.
 
         Args:
-            loss: The sum of ``parts``, which the loop has read already.
-            parts: The losses of this step, one number each.
+            loss: The sum of ``parts``.
+            parts: The weighted losses of the model's outputs, scalars.
+            learning_rate: The learning rate of this step.
         """
         self._losses.append(loss)
         # Kept as tensors: reading each part would make the GPU wait in every iteration.

@@ -11,19 +11,19 @@ from paddleseg_ext.errors import UserError
 
 
 class TrainingStep:
-    """A model with what trains it, ready for its precision, static graph and processes.
+    """Computes losses and updates weights, in the chosen precision, as a static graph, in parallel processes.
 
     Args:
         model: In training mode; returns a list of logits (N, num_classes, H, W).
         optimizer: Over the parameters of ``model``.
-        losses: ``{"types": [loss, ...], "coef": [float, ...]}``, as many as the model returns logits.
+        losses: ``{"types": [loss, ...], "coef": [float, ...]}``, as many as the model has outputs.
         precision, amp_level: ``'fp16'`` trains with mixed precision.
         to_static: Train the model as a static graph.
-        scaler_state: Of the loss scaler of the run that continues.
+        scaler_state: State of the loss scaler at the checkpoint that the run continues from.
 
     Attributes:
-        model, optimizer: As mixed precision and the static graph have made them.
-        scaler: Scales the loss under ``'fp16'``, else None.
+        model, optimizer: The given ones, changed by mixed precision and the static graph.
+        scaler: The loss scaler under ``'fp16'``, else None.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class TrainingStep:
         self._losses, self._precision, self._amp_level = losses, precision, amp_level
 
     def losses(self, data: dict[str, Any]) -> tuple[paddle.Tensor, list[paddle.Tensor]]:
-        """The loss of a batch, and the parts that it is the sum of: one for each output of the model, weighted.
+        """Return the loss of a batch and its parts: the weighted losses of the outputs, which it is the sum of.
 
         Args:
-            data: ``img`` (N, C, H, W), ``label`` (N, H, W) and, where a loss wants it, ``edge``.
+            data: ``img``, float32 (N, C, H, W); ``label``, integers (N, H, W); ``edge``, like it, if a loss needs one.
 
         Raises:
-            UserError: The model has not as many outputs as there are coefficients.
+            UserError: The number of outputs is not the number of coefficients.
         """
         with amp_context(self._precision, self._amp_level):
             parts = self._parts(data)

@@ -1,4 +1,4 @@
-"""Batches of a training can begin anywhere, and are the same from there on."""
+"""Batches of a training can start anywhere, and from there they are those of a whole run."""
 
 import itertools
 
@@ -63,7 +63,7 @@ def test_reading_processes_draw_from_seed_and_epoch():
         return [data["img"].numpy().tolist() for data in itertools.islice(iter(batches), 4)]
 
     two_epochs = draws(0, seed=1)
-    # A run that goes on in the second epoch draws what the whole run drew there.
+    # A run that is resumed in the second epoch draws the numbers that the whole run drew there.
     assert draws(2, seed=1)[:2] == two_epochs[2:]
     assert draws(0, seed=2) != two_epochs
     number = {index: drawn for batch in two_epochs[:2] for index, drawn in batch}

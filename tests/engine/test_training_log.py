@@ -15,7 +15,7 @@ from paddleseg_ext.errors import UserError
 
 
 class Clock:
-    """Stands in for the module ``time``; moves only when told."""
+    """Stands in for the module ``time``; a test moves it."""
 
     now = 100.0
 
