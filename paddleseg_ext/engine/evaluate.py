@@ -85,7 +85,7 @@ def evaluate(
         precision, amp_level: ``'fp16'`` evaluates with mixed precision.
         num_workers: Reading processes.
         print_detail: Log the figures and draw a progress bar.
-        auc_roc: Also log the area under the ROC curve. Labels must not hold the ignore value; all logits stay in memory.
+        auc_roc: Also log the area under the ROC curve. Labels must not hold the ignore value; keeps all logits.
         align_corners: For the resize of the logits to the original size. None resizes as the model's implementation
             does: False for PaddleSeg's own models. A value that is not the model's is an error.
         absent_classes: ``'zero'`` or ``'skip'``: decides about a class that occurs nowhere, see ``Figures``.
@@ -93,11 +93,11 @@ def evaluate(
     Raises:
         UserError: Empty data set, unusable sample or window, settings that contradict each other.
     """
-    average = dict(aug_eval=aug_eval, scales=scales, flip_horizontal=flip_horizontal, flip_vertical=flip_vertical)
-    window = dict(is_slide=is_slide, stride=stride, crop_size=crop_size, slide_batch_size=slide_batch_size)
-    peers = dict(resize_once=resize_once, aug_average=aug_average, aug_rescale=aug_rescale, interpolation=interpolation)
+    average: Any = dict(aug_eval=aug_eval, scales=scales, flip_horizontal=flip_horizontal, flip_vertical=flip_vertical)
+    window: Any = dict(is_slide=is_slide, stride=stride, crop_size=crop_size, slide_batch_size=slide_batch_size)
+    peers: Any = dict(resize_once=resize_once, aug_average=aug_average, aug_rescale=aug_rescale)
     corners = _align_corners(align_corners, model)
-    protocol = InferenceProtocol(**average, **window, **peers, align_corners=corners)
+    protocol = InferenceProtocol(**average, **window, **peers, interpolation=interpolation, align_corners=corners)
     protocol.check_model(model)
     check_setting("absent_classes", absent_classes)
     loader = _loader(eval_dataset, protocol, num_workers, auc_roc)
@@ -191,10 +191,10 @@ def _gather(area: paddle.Tensor, step: int, nranks: int, total: int) -> np.ndarr
     """Return the areas (3, num_classes) of this step over all processes, without samples that pad the last step."""
     if nranks < 2:
         return area.numpy()
-    everyone = []
+    everyone: list[paddle.Tensor] = []
     paddle.distributed.all_gather(everyone, area)
     valid = min(nranks, total - step * nranks)
-    return sum(part.numpy() for part in everyone[:valid])
+    return np.sum([part.numpy() for part in everyone[:valid]], axis=0)
 
 
 def _require_same_size(pred: paddle.Tensor, label: paddle.Tensor, dataset: Any, index: int) -> None:

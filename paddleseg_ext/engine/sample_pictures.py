@@ -35,10 +35,12 @@ def sample_pictures(model: paddle.nn.Layer, dataset: Any, **test_config: Any) ->
     for index, data in zip(indices, checked(loader)):
         with paddle.no_grad():
             prediction, _ = protocol(model, data["img"], data["trans_info"])
-        label = np.squeeze(np.asarray(data["label"]))
+        high, wide = data["label"].shape[-2:]
+        label, predicted = (np.reshape(np.asarray(values), (high, wide)) for values in (data["label"], prediction))
         picture = side_by_side(
-            _image(dataset, index, data["img"], label.shape),
-            *(_shrink(values, cv2.INTER_NEAREST) for values in (label, np.squeeze(prediction.numpy()))),
+            _image(dataset, index, data["img"], (high, wide)),
+            _shrink(label, cv2.INTER_NEAREST),
+            _shrink(predicted, cv2.INTER_NEAREST),
             colors,
             names,
         )

@@ -161,7 +161,7 @@ class _Run:
                 progress.iter += 1
                 self.train_on(data)
                 if progress.iter % save_interval == 0 or progress.iter == iters:
-                    gained = self.evaluate() if self.val_dataset is not None else ()
+                    gained = self.evaluate()
                     self.save(_gathered_random_states(data, progress), gained)
                 elif stop.received is not None:
                     # A signal may reach the processes of a parallel run in different iterations, so nobody waits here.
@@ -199,6 +199,8 @@ class _Run:
     def evaluate(self) -> tuple[str, ...]:
         """Evaluate the weights, and their average if there is one; returns which are the best so far: model, ema."""
         model, dataset, settings = self.step.model, self.val_dataset, self.evaluation_settings
+        if dataset is None:
+            return ()
         gained = []
         result = evaluate(model, dataset, **settings)
         figures = {"mIoU": result.mean_iou, "Acc": result.acc}
@@ -227,7 +229,7 @@ class _Run:
         self.folders.save(progress.iter, step.model, step.optimizer, state, self.ema_model)
         if "model" in gained:
             self.folders.save_best(step.model)
-        if "ema" in gained:
+        if self.ema_model is not None and "ema" in gained:
             self.folders.save_best_ema(self.ema_model)
         if progress.best_iter >= 0:
             logger.info(

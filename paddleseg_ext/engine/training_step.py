@@ -16,7 +16,8 @@ class TrainingStep:
     Args:
         model: In training mode; returns a list of logits (N, num_classes, H, W).
         optimizer: Over the parameters of ``model``.
-        losses: ``{"types": [loss, ...], "coef": [float, ...]}``, as many as the model has outputs.
+        losses: ``{"types": [loss, ...], "coef": [float, ...]}``, as many as the model has outputs; None for a model
+            that has ``loss_computation`` of its own.
         precision, amp_level: ``'fp16'`` trains with mixed precision.
         to_static: Train the model as a static graph.
         scaler_state: State of the loss scaler at the checkpoint that the run continues from.
@@ -30,7 +31,7 @@ class TrainingStep:
         self,
         model: paddle.nn.Layer,
         optimizer: paddle.optimizer.Optimizer,
-        losses: Optional[dict],
+        losses: Any,
         precision: str = "fp32",
         amp_level: str = "O1",
         to_static: bool = False,
@@ -64,7 +65,8 @@ class TrainingStep:
         """
         with amp_context(self._precision, self._amp_level):
             parts = self._parts(data)
-            return sum(parts), parts
+            loss: Any = sum(parts)  # sum() promises a number for no parts at all
+            return loss, parts
 
     def update(self, loss: paddle.Tensor) -> float:
         """Update the weights by the gradient of ``loss``, then the schedule; returns the learning rate of this step."""
