@@ -13,6 +13,7 @@ from paddleseg_ext.engine.configured_classes import classes_of
 from paddleseg_ext.engine.deploy_yaml import NAME, Deploy, read_deploy
 from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.engine.exported_model import ExportedModel
+from paddleseg_ext.engine.figures import Evaluation
 from paddleseg_ext.engine.inference import overruled, protocol_of
 from paddleseg_ext.engine.predictor import open_predictor
 from paddleseg_ext.engine.samples import check_dataset
@@ -27,7 +28,7 @@ def run_evaluation(
     data_format: str,
     exported: Optional[str] = None,
     **settings: Any,
-) -> tuple:
+) -> Evaluation:
     """Check configuration, weights and data, and evaluate.
 
     Args:
