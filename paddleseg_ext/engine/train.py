@@ -62,6 +62,7 @@ def train(
         model: Returns a list of logits (N, num_classes, H, W) in training, as many as ``losses`` has types.
         train_dataset, val_dataset: Built with ``mode='train'``, and ``mode='val'`` to evaluate before each checkpoint.
         optimizer: Over the parameters of ``model``.
+        save_dir, save_interval: The folder that the run writes into, and the iterations between two checkpoints.
         iters: The last iteration, counted from the start of the first run, also in a resumed run.
         batch_size, num_workers, repeats: See ``TrainingBatches``.
         resume_model: A folder ``iter_N`` to continue from.
