@@ -51,7 +51,7 @@ def class_iou(config_path: str, data: str, iters: int, seed: int, use_psa: bool)
             log_iters=50,
             save_dir=folder,
         )
-    return evaluate(model, builder.build("val_dataset"), print_detail=False)[2]
+    return evaluate(model, builder.build("val_dataset"), print_detail=False).class_iou
 
 
 def main(arguments: Sequence[str]) -> None:

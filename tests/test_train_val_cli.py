@@ -17,7 +17,7 @@ from visualdl import LogReader
 import train
 import val
 from paddleseg_ext import cli
-from paddleseg_ext.files import download
+from paddleseg_ext.files.whole import download
 from paddleseg_ext.weights import pretrained
 
 REPOSITORY = Path(__file__).parent.parent
@@ -133,7 +133,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(scenes):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
-    found = re.search(r"stopped: iteration (\d+) of 100000 is saved in (\S+); go on with --resume_model", err)
+    found = re.search(r"stopped: iteration (\d+) of 100000 is saved in (\S+); continue with --resume_model", err)
     assert found, err
     folder = Path(found[2])
     assert folder.name == f"iter_{found[1]}"

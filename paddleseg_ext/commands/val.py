@@ -15,6 +15,7 @@ from paddleseg_ext.deploy.deploy_yaml import NAME, Deploy, read_deploy
 from paddleseg_ext.deploy.exported_model import ExportedModel
 from paddleseg_ext.deploy.predictor import open_predictor
 from paddleseg_ext.engine.evaluate import evaluate
+from paddleseg_ext.engine.figures import Evaluation
 from paddleseg_ext.engine.samples import check_dataset
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.protocol.inference import overruled, protocol_of
@@ -63,7 +64,7 @@ def run_evaluation(
     data_format: str,
     exported: Optional[str] = None,
     **settings: Any,
-) -> tuple:
+) -> Evaluation:
     """Check configuration, weights and data, and evaluate.
 
     Args:

@@ -1,11 +1,11 @@
-"""Evaluation: PaddleSeg's figures, a table of classes and a progress bar."""
+"""Evaluates a model on a data set and logs its figures."""
 
 import contextlib
 import copy
 import functools
 import time
 from collections.abc import Sequence
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 import paddle
@@ -14,6 +14,7 @@ from paddleseg.utils import TimeAverager, logger, metrics
 
 from paddleseg_ext.cli.progress import progress_bar
 from paddleseg_ext.datasets.class_names import class_names
+from paddleseg_ext.engine.figures import Evaluation, Figures
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models.segmentor import Segmentor
@@ -34,10 +35,10 @@ def amp_context(precision: str, amp_level: str) -> contextlib.AbstractContextMan
 
 
 def _align_corners(said: Optional[bool], model: paddle.nn.Layer) -> bool:
-    """Of the resize to the original size.
+    """Return ``align_corners`` for the resize to the original size.
 
     Raises:
-        UserError: ``said`` is not what the model does.
+        UserError: ``said`` is not the model's value.
     """
     if said is None:
         return getattr(model, "original_align_corners", False)
@@ -69,147 +70,72 @@ def evaluate(
     interpolation: str = "linear",
     slide_batch_size: int = 4,
     absent_classes: str = "zero",
-) -> tuple:
+) -> Evaluation:
     """Measure a model on a data set, one image at a time, at the size of its label.
 
-    Takes the place of ``paddleseg.core.evaluate``, with its arguments and its results; the arguments after ``auc_roc``
-    are for the protocols of other projects. Under ``paddle.distributed.launch`` every process evaluates its share and
-    all return the same figures.
+    Replaces ``paddleseg.core.evaluate`` and has its arguments and its results; the arguments after ``auc_roc`` are for
+    the test protocols of other implementations. Under ``paddle.distributed.launch`` every process evaluates its share,
+    and all of them return the same figures.
 
     Args:
         model: Returns a list whose first item is the logits (N, num_classes, H, W).
         eval_dataset: Built with ``mode='val'``: gives ``img``, ``label`` and ``trans_info``.
-        aug_eval: Average over ``scales`` and flips.
-        scales: Factors of the image size; only with ``aug_eval``.
-        flip_horizontal, flip_vertical: Average over mirrored images; only with ``aug_eval``.
-        is_slide: Move a window of ``crop_size`` (width, height) by ``stride`` (width, height) over the image.
-        precision, amp_level: ``'fp16'`` evaluates under AMP.
+        aug_eval, scales, flip_horizontal, flip_vertical, is_slide, stride, crop_size, resize_once, aug_average,
+            aug_rescale, interpolation, slide_batch_size: See ``InferenceProtocol``.
+        precision, amp_level: ``'fp16'`` evaluates with mixed precision.
         num_workers: Reading processes.
         print_detail: Log the figures and draw a progress bar.
-        auc_roc: Also the area under the ROC curve; needs labels free of the ignore value, keeps all logits in memory.
-        align_corners: Of the resize of the logits to the original size; None: as the model's implementation does,
-            without for PaddleSeg's own models. It cannot be another than the model's.
-        resize_once, aug_average, aug_rescale, interpolation, slide_batch_size: See
-            ``InferenceProtocol``.
-        absent_classes: How a class counts that is neither in the labels nor in the predictions of the whole data set:
-            ``'zero'``, as IoU and Dice 0, as PaddleSeg has it; ``'skip'``, not at all, as mmsegmentation and
-            SSSegmentation have it (their IoU of it is not a number, and their mean leaves it out). ``'skip'`` also
-            logs their mAcc, the mean recall of the labelled classes.
-
-    Returns:
-        mIoU (float), pixel accuracy (float), IoU of each class (array; nan for those skipped), precision of each class
-        (array), kappa (float).
+        auc_roc: Also log the area under the ROC curve. Labels must not hold the ignore value; keeps all logits.
+        align_corners: For the resize of the logits to the original size. None resizes as the model's implementation
+            does: False for PaddleSeg's own models. A value that is not the model's is an error.
+        absent_classes: ``'zero'`` or ``'skip'``: decides about a class that occurs nowhere, see ``Figures``.
 
     Raises:
         UserError: Empty data set, unusable sample or window, settings that contradict each other.
     """
-    protocol = InferenceProtocol(
-        aug_eval=aug_eval,
-        scales=scales,
-        flip_horizontal=flip_horizontal,
-        flip_vertical=flip_vertical,
-        is_slide=is_slide,
-        stride=stride,
-        crop_size=crop_size,
-        slide_batch_size=slide_batch_size,
-        align_corners=_align_corners(align_corners, model),
-        resize_once=resize_once,
-        aug_average=aug_average,
-        aug_rescale=aug_rescale,
-        interpolation=interpolation,
-    )
+    average: Any = dict(aug_eval=aug_eval, scales=scales, flip_horizontal=flip_horizontal, flip_vertical=flip_vertical)
+    window: Any = dict(is_slide=is_slide, stride=stride, crop_size=crop_size, slide_batch_size=slide_batch_size)
+    peers: Any = dict(resize_once=resize_once, aug_average=aug_average, aug_rescale=aug_rescale)
+    corners = _align_corners(align_corners, model)
+    protocol = InferenceProtocol(**average, **window, **peers, interpolation=interpolation, align_corners=corners)
     protocol.check_model(model)
     check_setting("absent_classes", absent_classes)
-    if len(eval_dataset) == 0:
-        raise UserError("The validation data set is empty, so there is nothing to evaluate; check its list file.")
+    loader = _loader(eval_dataset, protocol, num_workers, auc_roc)
     model.eval()
+    talks = print_detail and paddle.distributed.ParallelEnv().local_rank == 0
+    if talks:
+        logger.info(f"Start evaluating (total_samples: {len(eval_dataset)}, total_iters: {len(loader)})...")
+    curve = _Curve(eval_dataset) if auc_roc else None
+    autocast = functools.partial(amp_context, precision, amp_level)
+    areas = _count(model, eval_dataset, loader, protocol, autocast, curve, talks)
+    figures = Figures(areas, absent_classes)
+    if talks:
+        auc = f" Auc_roc: {curve.area():.4f}" if curve else ""
+        logger.info(f"[EVAL] #Images: {len(eval_dataset)} {figures}{auc}")
+        logger.info("[EVAL] Classes:\n" + figures.table(class_names(eval_dataset, eval_dataset.num_classes)))
+    return figures.evaluation()
+
+
+def _loader(dataset: Any, protocol: InferenceProtocol, num_workers: int, auc_roc: bool) -> paddle.io.DataLoader:
+    """Return a loader of this process's share, one image at a time."""
+    if len(dataset) == 0:
+        raise UserError("The validation data set is empty, so there is nothing to evaluate; check its list file.")
     parallel = paddle.distributed.ParallelEnv()
     if auc_roc and parallel.nranks > 1:
         raise UserError("--auc_roc needs every pixel in one process; evaluate without paddle.distributed.launch.")
     if parallel.nranks > 1 and not paddle.distributed.is_initialized():
         paddle.distributed.init_parallel_env()
-    sampler = paddle.io.DistributedBatchSampler(eval_dataset, batch_size=1, shuffle=False, drop_last=False)
-    loader = paddle.io.DataLoader(
-        GuardedDataset(_prepared(eval_dataset, protocol)),
-        batch_sampler=sampler,
+    return paddle.io.DataLoader(
+        GuardedDataset(_prepared(dataset, protocol)),
+        batch_sampler=paddle.io.DistributedBatchSampler(dataset, batch_size=1, shuffle=False, drop_last=False),
         collate_fn=collate,
         num_workers=num_workers,
         return_list=True,
     )
-    talks = print_detail and parallel.local_rank == 0
-    if talks:
-        logger.info(f"Start evaluating (total_samples: {len(eval_dataset)}, total_iters: {len(loader)})...")
-
-    autocast = functools.partial(amp_context, precision, amp_level)
-    areas = np.zeros((3, eval_dataset.num_classes), dtype=np.int64)
-    scores, truths = [], []
-    reader_cost, batch_cost = TimeAverager(), TimeAverager()
-    start = time.time()
-    verbose = (1 if parallel.nranks < 2 else 2) if talks else 0
-    with paddle.no_grad(), progress_bar(len(loader), verbose) as bar:
-        for step, data in enumerate(checked(loader)):
-            reader_cost.record(time.time() - start)
-            label = data["label"].astype("int64")
-            pred, logits = protocol(model, data["img"], data["trans_info"], autocast)
-            _require_same_size(pred, label, eval_dataset, step * parallel.nranks + parallel.local_rank)
-            area = paddle.stack(
-                metrics.calculate_area(pred, label, eval_dataset.num_classes, ignore_index=eval_dataset.ignore_index)
-            )
-            areas += _gather(area, step, parallel.nranks, len(eval_dataset))
-            if auc_roc:
-                are_probabilities = aug_eval and aug_average == "softmax"
-                scores.append((logits if are_probabilities else F.softmax(logits, axis=1)).numpy())
-                truths.append(label.numpy())
-            batch_cost.record(time.time() - start, num_samples=len(label))
-            costs = [("batch_cost", batch_cost.get_average()), ("reader cost", reader_cost.get_average())]
-            bar.update(step + 1, costs)
-            reader_cost.reset()
-            batch_cost.reset()
-            start = time.time()
-
-    intersect, pred_area, label_area = (paddle.to_tensor(row) for row in areas)
-    class_iou, miou = metrics.mean_iou(intersect, pred_area, label_area)
-    acc, class_precision, class_recall = metrics.class_measurement(intersect, pred_area, label_area)
-    kappa = metrics.kappa(intersect, pred_area, label_area)
-    class_dice, mdice = metrics.dice(intersect, pred_area, label_area)
-    if absent_classes == "skip":
-        absent = areas[1] + areas[2] == 0
-        class_iou[absent] = class_dice[absent] = np.nan
-        miou, mdice = np.nanmean(class_iou), np.nanmean(class_dice)
-    if talks:
-        figures = (
-            f"[EVAL] #Images: {len(eval_dataset)} mIoU: {miou:.4f} Acc: {acc:.4f} Kappa: {kappa:.4f} Dice: {mdice:.4f}"
-        )
-        if absent_classes == "skip":
-            figures += f" mAcc: {class_recall[areas[2] > 0].mean():.4f}"
-        if auc_roc:
-            figures += f" Auc_roc: {_area_under_curve(scores, truths, eval_dataset):.4f}"
-        logger.info(figures)
-        logger.info("[EVAL] Classes:\n" + class_table(eval_dataset, areas, class_iou, class_precision, class_recall))
-    return miou, acc, class_iou, class_precision, kappa
-
-
-def class_table(dataset: Any, areas: np.ndarray, iou: np.ndarray, precision: np.ndarray, recall: np.ndarray) -> str:
-    """One line per class: IoU, precision, recall and its share of the labelled pixels.
-
-    A class that occurs neither in the labels nor in the predictions has no figures; PaddleSeg counts it as IoU 0 in
-    the mean (``absent_classes``), and the table says ``absent`` so that nobody wonders.
-    """
-    names = class_names(dataset, dataset.num_classes)
-    width = max(5, *(len(name) for name in names))
-    total = max(1, int(areas[2].sum()))
-    lines = [f"{'class':<{width}}     IoU  Precision  Recall   Share"]
-    for index, name in enumerate(names):
-        if areas[1][index] == 0 and areas[2][index] == 0:
-            lines.append(f"{name:<{width}}  absent")
-            continue
-        figures = f"{iou[index]:.4f}     {precision[index]:.4f}  {recall[index]:.4f}  {areas[2][index] / total:6.2%}"
-        lines.append(f"{name:<{width}}  {figures}")
-    return "\n".join(lines)
 
 
 def _prepared(dataset: Any, protocol: InferenceProtocol) -> Any:
-    """The data set with the transforms that the protocol wants, the given one untouched."""
+    """Return the data set with the transforms that the protocol needs; the given one does not change."""
     given = getattr(dataset, "transforms", None)
     if protocol.aug_eval and protocol.aug_rescale != "tensor" and given is None:
         raise UserError(
@@ -224,14 +150,51 @@ def _prepared(dataset: Any, protocol: InferenceProtocol) -> Any:
     return dataset
 
 
+def _count(
+    model: paddle.nn.Layer,
+    dataset: Any,
+    loader: paddle.io.DataLoader,
+    protocol: InferenceProtocol,
+    autocast: Callable[[], contextlib.AbstractContextManager],
+    curve: Optional["_Curve"],
+    talks: bool,
+) -> np.ndarray:
+    """Evaluate all images: the areas that ``Figures`` takes, of all processes. Fills ``curve``."""
+    parallel = paddle.distributed.ParallelEnv()
+    areas = np.zeros((3, dataset.num_classes), dtype=np.int64)
+    reader_cost, batch_cost = TimeAverager(), TimeAverager()
+    start = time.time()
+    verbose = (1 if parallel.nranks < 2 else 2) if talks else 0
+    with paddle.no_grad(), progress_bar(len(loader), verbose) as bar:
+        for step, data in enumerate(checked(loader)):
+            reader_cost.record(time.time() - start)
+            label = data["label"].astype("int64")
+            pred, logits = protocol(model, data["img"], data["trans_info"], autocast)
+            _require_same_size(pred, label, dataset, step * parallel.nranks + parallel.local_rank)
+            area = paddle.stack(
+                metrics.calculate_area(pred, label, dataset.num_classes, ignore_index=dataset.ignore_index)
+            )
+            areas += _gather(area, step, parallel.nranks, len(dataset))
+            if curve is not None:
+                are_probabilities = protocol.aug_eval and protocol.aug_average == "softmax"
+                curve.add(logits if are_probabilities else F.softmax(logits, axis=1), label)
+            batch_cost.record(time.time() - start, num_samples=len(label))
+            costs = [("batch_cost", batch_cost.get_average()), ("reader cost", reader_cost.get_average())]
+            bar.update(step + 1, costs)
+            reader_cost.reset()
+            batch_cost.reset()
+            start = time.time()
+    return areas
+
+
 def _gather(area: paddle.Tensor, step: int, nranks: int, total: int) -> np.ndarray:
-    """Areas (3, classes) of this step over all processes, without the samples that pad the last step."""
+    """Return the areas (3, num_classes) of this step over all processes, without samples that pad the last step."""
     if nranks < 2:
         return area.numpy()
-    everyone = []
+    everyone: list[paddle.Tensor] = []
     paddle.distributed.all_gather(everyone, area)
     valid = min(nranks, total - step * nranks)
-    return sum(part.numpy() for part in everyone[:valid])
+    return np.sum([part.numpy() for part in everyone[:valid]], axis=0)
 
 
 def _require_same_size(pred: paddle.Tensor, label: paddle.Tensor, dataset: Any, index: int) -> None:
@@ -245,13 +208,31 @@ def _require_same_size(pred: paddle.Tensor, label: paddle.Tensor, dataset: Any, 
         )
 
 
-def _area_under_curve(scores: list, truths: list, dataset: Any) -> float:
-    if len({score.shape for score in scores}) > 1:
-        raise UserError("--auc_roc needs images of one size; add a Resize to val_dataset.transforms.")
-    truth = np.concatenate(truths)
-    if truth.max() >= dataset.num_classes:
-        raise UserError(
-            f"--auc_roc cannot leave pixels out, and the labels hold the ignore value {dataset.ignore_index}; "
-            "evaluate without it."
-        )
-    return metrics.auc_roc(np.concatenate(scores), truth, num_classes=dataset.num_classes)
+class _Curve:
+    """The ROC curve over all pixels."""
+
+    def __init__(self, dataset: Any) -> None:
+        self._dataset = dataset
+        self._scores: list[np.ndarray] = []
+        self._truths: list[np.ndarray] = []
+
+    def add(self, probabilities: paddle.Tensor, label: paddle.Tensor) -> None:
+        """Keep an image: (1, num_classes, H, W) and its classes."""
+        self._scores.append(probabilities.numpy())
+        self._truths.append(label.numpy())
+
+    def area(self) -> float:
+        """The area under the curve.
+
+        Raises:
+            UserError: Images of different sizes, or labels with the ignore value.
+        """
+        if len({score.shape for score in self._scores}) > 1:
+            raise UserError("--auc_roc needs images of one size; add a Resize to val_dataset.transforms.")
+        classes, ignored, truth = self._dataset.num_classes, self._dataset.ignore_index, np.concatenate(self._truths)
+        if truth.max() >= classes:
+            raise UserError(
+                f"--auc_roc cannot leave pixels out, and the labels hold the ignore value {ignored}; "
+                "evaluate without it."
+            )
+        return metrics.auc_roc(np.concatenate(self._scores), truth, num_classes=classes)

@@ -24,7 +24,10 @@ class StepProfiler:
 
     Args:
         options: e.g. ``"batch_range=[10,20];state=CPU;sorted_key=total;profile_path=/tmp/profile"``. PaddleSeg's
-            ``paddle.utils.profiler`` is gone since Paddle 2.6; ``tracer_option`` went with it and is ignored.
+            ``paddle.utils.profiler`` is gone since Paddle 2.6, and ``tracer_option`` with it; that key is ignored.
+
+    Raises:
+        UserError: ``options`` is not made of key=value, or has an unknown word.
     """
 
     def __init__(self, options: str) -> None:
@@ -52,7 +55,7 @@ class StepProfiler:
         self.profiler.start()
 
     def after_step(self) -> bool:
-        """Count a step; True when the range is done and the options say to stop the training then."""
+        """Count a step; returns True when the range is done and ``exit_on_finished`` ends the training there."""
         self.step += 1
         if self.step < self.last:
             self.profiler.step()

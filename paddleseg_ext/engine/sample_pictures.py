@@ -1,4 +1,4 @@
-"""Three validation samples beside label and prediction, to watch a model learn."""
+"""Pictures of three validation samples with label and prediction, to watch a model learn."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,33 +17,38 @@ MOST_PIXELS_HIGH = 512
 
 
 def sample_pictures(model: paddle.nn.Layer, dataset: Any, **test_config: Any) -> Iterator[np.ndarray]:
-    """Yield pictures, uint8 (H, W, 3) in red green blue, of samples spread over a validation set.
+    """Yield pictures, uint8 (H, W, 3) in red green blue, of three samples spread over a validation set.
 
     Args:
         model: In eval mode.
         dataset: Built with ``mode='val'``.
-        test_config: That of the evaluation; for a picture nothing is averaged.
+        test_config: The arguments of the evaluation. A picture shows one pass: scales and flips are left out.
+
+    Raises:
+        UserError: A sample cannot be used.
     """
     protocol = protocol_of({**test_config, "aug_eval": False})
-    colours, names = palette(dataset.num_classes, dataset), class_names(dataset, dataset.num_classes)
+    colors, names = palette(dataset.num_classes, dataset), class_names(dataset, dataset.num_classes)
     indices = np.unique(np.linspace(0, len(dataset) - 1, COUNT).astype(int)).tolist()
     some = paddle.io.Subset(GuardedDataset(dataset), indices)
     loader = paddle.io.DataLoader(some, batch_size=1, collate_fn=collate, return_list=True)
     for index, data in zip(indices, checked(loader)):
         with paddle.no_grad():
             prediction, _ = protocol(model, data["img"], data["trans_info"])
-        label = np.squeeze(np.asarray(data["label"]))
+        high, wide = data["label"].shape[-2:]
+        label, predicted = (np.reshape(np.asarray(values), (high, wide)) for values in (data["label"], prediction))
         picture = side_by_side(
-            _image(dataset, index, data["img"], label.shape),
-            *(_shrink(values, cv2.INTER_NEAREST) for values in (label, np.squeeze(prediction.numpy()))),
-            colours,
+            _image(dataset, index, data["img"], (high, wide)),
+            _shrink(label, cv2.INTER_NEAREST),
+            _shrink(predicted, cv2.INTER_NEAREST),
+            colors,
             names,
         )
         yield cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
-def _image(dataset: Any, index: int, network_input: np.ndarray, size: tuple) -> np.ndarray:
-    """The picture as it is on disk, or the network's input stretched to visible values, at the label's size."""
+def _image(dataset: Any, index: int, network_input: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The image file, or the network's input stretched to visible values, at the size (H, W) of the label."""
     files = getattr(dataset, "file_list", None)
     image = cv2.imread(files[index][0]) if files and isinstance(files[index][0], str) else None
     if image is None:
@@ -57,7 +62,7 @@ def _image(dataset: Any, index: int, network_input: np.ndarray, size: tuple) -> 
 
 
 def _shrink(values: np.ndarray, interpolation: int) -> np.ndarray:
-    """Large pictures at a height that VisualDL shows well."""
+    """Reduce large pictures to a height that VisualDL shows well."""
     high, wide = values.shape[:2]
     factor = MOST_PIXELS_HIGH / high
     if factor >= 1:

@@ -1,7 +1,7 @@
-"""Samples on their way from a data set into a batch: checked, named when they are wrong, reproducible.
+"""Checks samples on their way from a data set into a batch, and makes their random draws repeatable.
 
-Paddle's loader reads in a background thread or process, where an exception ends in a traceback of its own and a dead
-queue. So a sample that cannot be used travels to the loop as a sentence instead, and the loop raises it.
+Paddle's loader reads in a background thread or process, where an exception prints its own traceback and leaves a dead
+queue. So a sample that cannot be used becomes a sentence; the sentence travels to the loop, and the loop raises it.
 """
 
 import random
@@ -22,16 +22,16 @@ CHECKED_BEFORE_START = 50
 
 
 class GuardedDataset(paddle.io.Dataset):
-    """A data set that answers with the sample, or with the sentence that says why there is none.
+    """Wraps a data set: an item is the sample, or one sentence that says why it cannot be used.
 
-    In the main process the random draws are those of the data set alone, in PaddleSeg's order. In a reading process
-    each sample is seeded by ``(seed, epoch, index)``: PaddleSeg's workers all start from the same state and repeat each
-    other's crops and flips, and a resumed run could never draw the same again.
+    In the main process only the data set draws random numbers, in PaddleSeg's order. A reading process seeds each
+    sample by ``(seed, epoch, index)``. PaddleSeg does not: its reading processes all start from one state and repeat
+    each other's crops and flips, and a resumed run cannot draw the same again.
 
     Args:
         dataset: PaddleSeg's or one like it; ``__getitem__`` returns a dict with ``img`` and ``label``.
         repeats: How often every sample appears in an epoch.
-        seed: Of the reading processes.
+        seed: Seeds the draws of reading processes.
     """
 
     def __init__(self, dataset: Any, repeats: int = 1, seed: int = 0) -> None:
@@ -60,8 +60,8 @@ class GuardedDataset(paddle.io.Dataset):
         return data
 
 
-def collate(batch: list) -> dict:
-    """Paddle's collation, plus the state of Python's and numpy's generators behind this batch (``random_state``).
+def collate(batch: list[Any]) -> dict[str, Any]:
+    """Collate as Paddle does, and add ``random_state``: the state of Python's and numpy's generators after this batch.
 
     If a sample is a sentence instead of data, the batch is ``{"unusable": the sentence}``.
     """
@@ -78,13 +78,13 @@ def collate(batch: list) -> dict:
         )
         return {"unusable": sentence, "img": np.zeros(1, "float32")}
     data = default_collate_fn(batch)
-    # Text, because Paddle's loader hands a string on as it is.
+    # Text, because Paddle's loader passes a string through unchanged.
     data["random_state"] = random_state.of_data()
     return data
 
 
-def checked(batches: Any) -> Iterator[dict]:
-    """The batches of a loader that uses ``collate``; raises ``UserError`` for one that cannot be used."""
+def checked(batches: Any) -> Iterator[dict[str, Any]]:
+    """Yield the batches of a loader that uses ``collate``; raise ``UserError`` for one that cannot be used."""
     for data in batches:
         if "unusable" in data:
             raise UserError(data["unusable"])
@@ -92,14 +92,14 @@ def checked(batches: Any) -> Iterator[dict]:
 
 
 def check_dataset(dataset: Any, key: str) -> None:
-    """Look at a data set before the work starts.
+    """Check a data set before the work starts.
 
-    Every file must exist; of up to 50 samples spread over the set the images must open, have their label's size, and
-    the labels hold no value outside the classes.
+    Every file must exist. Up to 50 samples, spread over the set, are opened: an image must have the size of its label,
+    and a label must not hold a value outside the classes.
 
     Args:
         dataset: PaddleSeg's or one like it. Without ``file_list`` only its length is checked.
-        key: What the YAML calls it: ``train_dataset`` or ``val_dataset``.
+        key: Its name in the YAML: ``train_dataset`` or ``val_dataset``.
 
     Raises:
         UserError: Names the first file that is wrong.
@@ -124,7 +124,7 @@ def sample_name(dataset: Any, index: int) -> str:
 
 
 def _check_files(dataset: Any, index: int, decode: bool = False) -> None:
-    """The two files of a sample against each other; only their headers are read unless ``decode``."""
+    """Compare the two files of a sample; reads only their headers unless ``decode``."""
     files = getattr(dataset, "file_list", None)
     if not files or not isinstance(files[index][0], str):
         return
@@ -139,13 +139,13 @@ def _check_files(dataset: Any, index: int, decode: bool = False) -> None:
             f"{image_path} is {width}x{height} pixels and its label {label_path} "
             f"{label.size[0]}x{label.size[1]}; they must have the same size."
         )
-    # Other classes than Dataset read labels in their own way: ADE20K's count from 1.
+    # Classes other than Dataset read labels in their own way: ADE20K's count from 1.
     if decode and type(dataset).__getitem__ is Dataset.__getitem__:
         _check_label(dataset, label_path, np.asarray(label))
 
 
-def _size_as_read(image: Image.Image) -> tuple:
-    """(width, height) as OpenCV reads it: it turns an image the way its EXIF tag says."""
+def _size_as_read(image: Image.Image) -> tuple[int, int]:
+    """(width, height) after OpenCV reads the image, which turns it as its EXIF tag says."""
     turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
     return image.size[::-1] if turned else image.size
 
@@ -179,7 +179,7 @@ def _check_label(dataset: Any, name: str, label: np.ndarray) -> None:
 
 
 def _check_sample(dataset: Any, index: int, data: Any) -> None:
-    """The label as the transforms left it: every sample of the training passes here."""
+    """Check the label after the transforms, for every sample that is read."""
     label: Optional[np.ndarray] = data.get("label") if isinstance(data, dict) else None
     if label is None or not hasattr(dataset, "num_classes") or not hasattr(dataset, "ignore_index"):
         return

@@ -1,4 +1,4 @@
-"""train.py says what the number of cards makes of the recipe's total batch."""
+"""train.py compares its batch with the recipe's total batch."""
 
 import pytest
 import yaml
@@ -26,11 +26,11 @@ def test_the_recipes_total():
 def test_another_total_comes_with_what_matches_it(batch_size, processes, images, iters, rate):
     line = describe_batch(16, batch_size, processes, iters=39660, learning_rate=0.01)
     assert f" {images} images per step, but the recipe's total_batch_size is 16 for 39660 iterations" in line
-    assert f"--iters {iters}, with --learning_rate {rate} " in line and "\n" not in line
+    assert f"--iters {iters}, and --learning_rate {rate} " in line and "\n" not in line
 
 
 def test_a_schedule_without_a_rate_gets_no_advice_on_it():
-    assert describe_batch(8, 2, 1, iters=100, learning_rate=None).endswith("with --iters 400.")
+    assert describe_batch(8, 2, 1, iters=100, learning_rate=None).endswith("use --iters 400.")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def trained(scenes, monkeypatch):
 
 def test_training_says_it_once_and_from_the_files_plan(trained):
     (line,) = trained(16)
-    assert "1 x 2 = 2 images" in line and "--iters 48, with --learning_rate 0.00625 " in line
+    assert "1 x 2 = 2 images" in line and "--iters 48, and --learning_rate 0.00625 " in line
 
 
 def test_training_with_the_total_confirms_it(trained):

@@ -1,4 +1,4 @@
-"""A run that stops and goes on is the run that never stopped."""
+"""A run that stops and is resumed is the run that never stopped."""
 
 import json
 import os
@@ -10,6 +10,7 @@ import pytest
 
 from paddleseg_ext.cli.interrupt import Interrupted, StopRequest
 from paddleseg_ext.engine import random_state
+from paddleseg_ext.engine.train import Progress
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.weights import checkpoint
 
@@ -146,3 +147,24 @@ def test_fewer_samples_than_a_batch(training):
         training("out", 1, batch_size=9)
     training("out", 1, batch_size=9, repeats=2)
     assert len(training.losses) == 1
+
+
+def test_progress_notes_the_best_and_counts_evaluations_without_gain():
+    progress = Progress()
+    noted = []
+    for step, mean_iou in enumerate([0.0, 0.5, 0.5, float("nan"), 0.75], start=1):
+        progress.iter = step
+        noted.append((progress.gains(mean_iou), progress.best_iter, progress.evaluations_without_gain))
+    assert noted == [(True, 1, 0), (True, 2, 0), (False, 2, 1), (False, 2, 2), (True, 5, 0)]
+    assert progress.best_mean_iou == 0.75
+    # The average has a best of its own, and no part in an early stop.
+    progress.gains(0.1)
+    assert [progress.ema_gains(mean_iou) for mean_iou in (0.2, 0.1, float("nan"))] == [True, False, False]
+    assert (progress.best_ema_mean_iou, progress.best_ema_iter) == (0.2, 5)
+    assert (progress.best_iter, progress.evaluations_without_gain) == (5, 1)
+
+
+def test_progress_takes_what_a_checkpoint_has():
+    progress = Progress(data_seed=3)
+    progress.take({"iter": 8, "best_mean_iou": 0.25, "random_states": []})
+    assert progress == Progress(iter=8, data_seed=3, best_mean_iou=0.25)
