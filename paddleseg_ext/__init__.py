@@ -20,4 +20,4 @@ with required():
 
     from paddleseg_ext import backbones, convert, datasets, engine, models, transforms  # noqa: F401
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
