@@ -36,9 +36,9 @@ _TEXT = """\
 
 {count} rows of {model} as YAML: {whose}.
 **All figures are the publishers'**, in percent on the validation set. None of these models was trained again here. Each
-file repeats the recipe of its publisher: head, data pipeline, loss, schedule, test protocol. `python -m
-paddleseg_ext.zoo check` compares what the files build with the table of published facts. `python -m paddleseg_ext.zoo
-show ROW` prints the facts of one row.
+file repeats the recipe of its publisher: head, data pipeline, loss, schedule, test protocol.
+`python -m paddleseg_ext.zoo check` compares what the files build with the table of published facts.
+`python -m paddleseg_ext.zoo show ROW` prints the facts of one row.
 
 {tables}
 {authors}
@@ -47,8 +47,8 @@ show ROW` prints the facts of one row.
 [docs/data.md](../../docs/data.md) explains how to lay out the data sets.
 
 ```bash
-# Train on four cards; batch_size is written for four. With another number of cards, train.py prints the total batch, and
-# the --iters and --learning_rate that fit it.
+# Train on four cards; batch_size is written for four. With another number of cards, train.py prints the total batch
+# and the --iters and --learning_rate that fit it.
 python -m paddle.distributed.launch --gpus 0,1,2,3 train.py --config {config} \\
     --do_eval --save_interval {interval} --save_dir output/{model_lower}
 
@@ -57,9 +57,9 @@ python val.py --config {config} \\
     --model_path output/{model_lower}/best_model/model.pdparams
 {multi_scale}```
 
-Training starts from ImageNet weights of the v1c backbones, which OpenMMLab publishes for PyTorch. `train.py` downloads and
-converts them once. Without a network, it says which file to download and where to put it. `--opts
-model.backbone.pretrained=null` starts from random weights instead.
+Training starts from ImageNet weights of the v1c backbones, which OpenMMLab publishes for PyTorch. `train.py` downloads
+and converts them once. Without a network, it says which file to download and where to put it.
+`--opts model.backbone.pretrained=null` starts from random weights instead.
 
 The published checkpoints are PyTorch files{but}.
 One command downloads the checkpoint of a row, converts it, and prints the `val.py` line to run and the figure to expect
