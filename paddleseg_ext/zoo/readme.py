@@ -74,7 +74,8 @@ The last column of the tables gives the published addresses. We do not check whe
 _AUTHORS = """
 ## The authors' own configurations
 
-The checkpoints of {title} were trained and tested with these.
+The checkpoints of {title}
+were trained and tested with these configurations.
 These files repeat its model, sizes, windows, pixels, schedule and test protocol (`paddleseg_ext/zoo/authors.yml`). If a
 step of its training pipeline does not exist here, the file says so. Convert its checkpoints with these files:
 [docs/converting.md](../../docs/converting.md).
