@@ -22,4 +22,4 @@ with required():
 
     takeover.apply()
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -68,6 +68,27 @@ def test_document(document):
             assert (document.parent / target).exists(), f"{document.name} links to {target}"
 
 
+# A path from the root of the repository, as a document quotes it; NAME and <name> stand for many.
+PATH = re.compile(r"`((?:benchmarks|configs|custom_ops|docs|paddleseg_ext|tests|tools)/[a-z0-9_./-]*)`")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=[str(path.relative_to(ROOT)) for path in DOCUMENTS])
+def test_paths(document):
+    """A path may also be seen from the folder of the document."""
+    for path in PATH.findall(document.read_text(encoding="utf-8")):
+        assert (ROOT / path).exists() or (document.parent / path).exists(), f"{document.name} names {path}"
+
+
+def test_the_map_holds_every_room_and_no_other():
+    """The first table of docs/design.md."""
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    _, table = text.split("| `paddleseg_ext/` | subject |\n|---|---|\n")
+    rows = re.findall(r"\| `(\S+)` \|", table.partition("\n\n")[0])
+    package = ROOT / "paddleseg_ext"
+    files = {path.name for path in package.glob("*.py")} - {"__init__.py"}
+    assert sorted(rows) == sorted(files | {f"{path.parent.name}/" for path in package.glob("*/__init__.py")})
+
+
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_examples_of_help(name):
     examples = list(commands(script(name).EXAMPLES))

@@ -21,13 +21,13 @@
 using psamask::Geometry;
 using psamask::Kind;
 
-#define CHECK(call)                                                                     \
-  do {                                                                                  \
-    const cudaError_t status = (call);                                                  \
-    if (status != cudaSuccess) {                                                        \
-      std::fprintf(stderr, "%s: %s\n", #call, cudaGetErrorString(status));              \
-      std::exit(1);                                                                     \
-    }                                                                                   \
+#define CHECK(call)                                                        \
+  do {                                                                     \
+    const cudaError_t status = (call);                                     \
+    if (status != cudaSuccess) {                                           \
+      std::fprintf(stderr, "%s: %s\n", #call, cudaGetErrorString(status)); \
+      std::exit(1);                                                        \
+    }                                                                      \
   } while (0)
 
 // What position p = (h, w) does with its mask, on either side of the bus.
@@ -89,9 +89,9 @@ int64_t compare(Kind kind, bool is_forward, const Geometry& g) {
   CHECK(cudaMemcpy(out.data(), to.data, out_size * sizeof(T), cudaMemcpyDeviceToHost));
   if (out == expected) return 0;
   std::printf("WRONG: %d bytes, kind %d, %s, batch %lld, map %lld x %lld, mask %lld x %lld\n",
-              static_cast<int>(sizeof(T)), kind, is_forward ? "forward" : "backward",
-              static_cast<long long>(g.batch), static_cast<long long>(g.height), static_cast<long long>(g.width),
-              static_cast<long long>(g.mask_h), static_cast<long long>(g.mask_w));
+              static_cast<int>(sizeof(T)), kind, is_forward ? "forward" : "backward", static_cast<long long>(g.batch),
+              static_cast<long long>(g.height), static_cast<long long>(g.width), static_cast<long long>(g.mask_h),
+              static_cast<long long>(g.mask_w));
   return 1;
 }
 
@@ -140,8 +140,8 @@ void time_case(Kind kind, bool is_forward, const Geometry& g) {
       CHECK(cudaMemsetAsync(to.data, 0, out_size * sizeof(T)));
       plain_kernel<<<blocks, 256>>>(is_forward, kind, from.data, to.data, g);
     });
-    const float c = milliseconds(
-        [&] { CHECK(cudaMemcpyAsync(copy_to.data, copy_from.data, copied, cudaMemcpyDeviceToDevice)); });
+    const float c =
+        milliseconds([&] { CHECK(cudaMemcpyAsync(copy_to.data, copy_from.data, copied, cudaMemcpyDeviceToDevice)); });
     if (round < 0) continue;
     ours.push_back(a), plain.push_back(b), copy.push_back(c);
   }

@@ -22,7 +22,8 @@ const char* last_fault() {
 }
 
 dim3 row_grid(int64_t rows, int64_t columns) {
-  return dim3(static_cast<unsigned>(ceil_div(columns, kThreads)), static_cast<unsigned>(rows < kMaxGridY ? rows : kMaxGridY));
+  return dim3(static_cast<unsigned>(ceil_div(columns, kThreads)),
+              static_cast<unsigned>(rows < kMaxGridY ? rows : kMaxGridY));
 }
 
 dim3 job_grid(int64_t jobs) { return dim3(static_cast<unsigned>(jobs < kMaxGridX ? jobs : kMaxGridX)); }
@@ -54,8 +55,8 @@ const char* backward(Kind kind, const T* map_grad, T* logits_grad, const Geometr
   return last_fault();
 }
 
-#define PSAMASK_INSTANTIATE(T)                                                                  \
-  template const char* forward<T>(Kind, const T*, T*, const Geometry&, CUstream_st*);           \
+#define PSAMASK_INSTANTIATE(T)                                                        \
+  template const char* forward<T>(Kind, const T*, T*, const Geometry&, CUstream_st*); \
   template const char* backward<T>(Kind, const T*, T*, const Geometry&, CUstream_st*)
 
 PSAMASK_INSTANTIATE(uint16_t);

@@ -74,8 +74,7 @@ __global__ void distribute_kernel(const T* __restrict__ logits, T* __restrict__ 
     for (int k = threadIdx.y; k < 2 * kTile - 1; k += kTileRows) {
       const int64_t j = j0 + k, own_w = own_w0 + threadIdx.x;
       const bool reached = row_reached && j >= 0 && j < g.mask_w && own_w < g.width;
-      band[k][threadIdx.x] =
-          reached ? logits[(n * g.cells() + i * g.mask_w + j) * hw + own_h * g.width + own_w] : T(0);
+      band[k][threadIdx.x] = reached ? logits[(n * g.cells() + i * g.mask_w + j) * hw + own_h * g.width + own_w] : T(0);
     }
     __syncthreads();
     const int64_t other_w = other_w0 + threadIdx.x;
@@ -111,8 +110,8 @@ __global__ void distribute_grad_kernel(const T* __restrict__ map_grad, T* __rest
     const int64_t other_h = own_h + i - g.half_h();
     for (int r = threadIdx.y; r < kTile; r += kTileRows) {
       const int64_t own_w = own_w0 + r, j = j0 + threadIdx.x, other_w = own_w + j - g.half_w();
-      const bool on_map = own_w < g.width && j < g.mask_w && other_h >= 0 && other_h < g.height && other_w >= 0 &&
-                          other_w < g.width;
+      const bool on_map =
+          own_w < g.width && j < g.mask_w && other_h >= 0 && other_h < g.height && other_w >= 0 && other_w < g.width;
       tile[r][threadIdx.x] =
           on_map ? map_grad[(n * hw + own_h * g.width + own_w) * hw + other_h * g.width + other_w] : T(0);
     }

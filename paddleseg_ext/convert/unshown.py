@@ -1,4 +1,4 @@
-"""What the shapes of weights do not show about a YAML, and how each of it is found out: the table of the documents.
+"""The settings of a YAML that the shapes of weights do not show, and how each is found: a table of the documents.
 
 ``python -m paddleseg_ext.convert.unshown`` prints it; docs/converting.md holds it, and a test holds both to the code.
 """
@@ -8,29 +8,29 @@ from collections.abc import Iterator
 from paddleseg_ext.convert.settings import fixed_settings
 from paddleseg_ext.convert.sources import MODELS_OF, TITLES
 
-# What it is, by the YAML's keys. Each leaves names and shapes as they are and changes predictions.
+# The meaning of each key of the YAML. Each changes predictions and leaves names and shapes as they are.
 UNSHOWN = {
-    "model.layout": "whose head it is: everything in the table below",
-    "model.align_corners": "corners of the resizes of pyramid, attention and logits; the authors' layouts force it",
-    "model.backbone_indices": "which features the heads read, where two have as many channels",
-    "model.mask_size": "PSANet: the two sides of a mask that is no square",
-    "model.psa_type": "PSANet: `collect` or `distribute`, where there is one branch",
-    "model.compact": "PSANet: a logit for each position instead of each offset",
-    "model.shrink_factor": "PSANet: how much smaller the map under the attention is",
-    "model.normalization_factor": "PSANet: what divides the attended sum",
+    "model.layout": "the implementation of the head, see the table below",
+    "model.align_corners": "how pyramid, attention and logits are resized; the layouts `semseg` and `openseg` fix it",
+    "model.backbone_indices": "which features the heads read, if two have the same number of channels",
+    "model.mask_size": "PSANet: the two sides of a mask that is not square",
+    "model.psa_type": "PSANet: `collect` or `distribute`, if there is one branch",
+    "model.compact": "PSANet: one logit for each position instead of each offset",
+    "model.shrink_factor": "PSANet: how much smaller the map is that the attention sees",
+    "model.normalization_factor": "PSANet: the divisor of the attended sum",
     "model.psa_softmax": "PSANet: whether the attention is a softmax",
-    "model.bin_sizes": "PSPNet: sides of the pooled maps; how many shows",
+    "model.bin_sizes": "PSPNet: sides of the pooled maps (their number shows)",
     "model.down_factor": "ISANet: sides of the local groups",
-    "model.dropout": "ratio before the classifiers, in training",
+    "model.dropout": "dropout ratio before the classifiers, in training",
     "model.backbone.output_stride": "stride of the features",
     "model.backbone.contract_dilation": "dilation of the first block of a stage",
     "model.backbone.ceil_mode": "rounding of the pooling after the stem",
-    "Normalize": "mean, deviation, scale and order of the channels of the pixels",
-    "ResizeByRatio": "size of the picture in a test",
+    "Normalize": "mean, standard deviation, scale and channel order of the pixels",
+    "ResizeByRatio": "size of the picture in evaluation",
     "test_config.is_slide": "sliding windows or whole pictures, their size and step",
-    "test_config.resize_once": "logits straight to the picture's size",
+    "test_config.resize_once": "logits are resized straight to the picture's size",
 }
-# What is noted beside weights, by implementation.
+# The settings that each implementation notes beside its weights.
 NOTED = {
     "mmseg": {
         "model.align_corners",
@@ -56,7 +56,7 @@ NOTED = {
 
 def table() -> Iterator[str]:
     """The lines of a table in Markdown."""
-    yield "| key | what it is | known from whose checkpoint it is | compared with what is noted |"
+    yield "| key | meaning | the implementation decides it in | noted in checkpoints of, and compared |"
     yield "|---|---|---|---|"
     for key, words in UNSHOWN.items():
         known = [

@@ -15,8 +15,8 @@ _PAPERS = {
 }
 _WHOSE = {
     "PSANet": "all that SSSegmentation, mmsegmentation and PSANet_paddle publish",
-    "PSPNet": "all that SSSegmentation publishes (of mmsegmentation's there is none here)",
-    "ISANet": "all that SSSegmentation publishes (of mmsegmentation's there is none here)",
+    "PSPNet": "all that SSSegmentation publishes (the rows of mmsegmentation are not included)",
+    "ISANet": "all that SSSegmentation publishes (the rows of mmsegmentation are not included)",
 }
 _DATA_SETS = {
     "cityscapes": "Cityscapes",
@@ -35,48 +35,50 @@ _TEXT = """\
 {paper}.
 
 {count} rows of {model} as YAML: {whose}.
-**All figures are the publishers'**, in percent on the validation set; nothing was trained again here. Each file repeats
-its publisher's recipe: head, data pipeline, loss, schedule, test protocol. `python -m paddleseg_ext.zoo check` holds
-what the files build to the table of published facts, and `python -m paddleseg_ext.zoo show ROW` prints all of them.
+**All figures are the publishers'**, in percent on the validation set. None of these models was trained again here. Each
+file repeats the recipe of its publisher: head, data pipeline, loss, schedule, test protocol.
+`python -m paddleseg_ext.zoo check` compares what the files build with the table of published facts.
+`python -m paddleseg_ext.zoo show ROW` prints the facts of one row.
 
 {tables}
 {authors}
 ## Use
 
-[docs/data.md](../../docs/data.md) says how to lay out the data sets.
+[docs/data.md](../../docs/data.md) explains how to lay out the data sets.
 
 ```bash
-# Train on four cards, for which batch_size is written. On any other number train.py says what the total batch becomes
-# and which --iters and --learning_rate match.
+# Train on four cards; batch_size is written for four. With another number of cards, train.py prints the total batch
+# and the --iters and --learning_rate that fit it.
 python -m paddle.distributed.launch --gpus 0,1,2,3 train.py --config {config} \\
     --do_eval --save_interval {interval} --save_dir output/{model_lower}
 
-# Evaluate by the test protocol of the row.
+# Evaluate with the test protocol of the row.
 python val.py --config {config} \\
     --model_path output/{model_lower}/best_model/model.pdparams
 {multi_scale}```
 
-Backbones v1c start from ImageNet weights that OpenMMLab publishes for PyTorch. `train.py` fetches and converts them
-once; where there is no network it says what to fetch by hand and where to put it. `--opts
-model.backbone.pretrained=null` starts from random weights instead.
+Training starts from ImageNet weights of the v1c backbones, which OpenMMLab publishes for PyTorch. `train.py` downloads
+and converts them once. Without a network, it says which file to download and where to put it.
+`--opts model.backbone.pretrained=null` starts from random weights instead.
 
 The published checkpoints are PyTorch files{but}.
-One command fetches that of a row, converts it, and prints the `val.py` line and the figure to expect;
-[docs/converting.md](../../docs/converting.md) tells more.
+One command downloads the checkpoint of a row, converts it, and prints the `val.py` line to run and the figure to expect
+([docs/converting.md](../../docs/converting.md)):
 
 ```bash
 python -m paddleseg_ext.zoo convert {example}
 ```
 
-The last column of the tables gives addresses as published; whether they still answer is not checked here.
+The last column of the tables gives the published addresses. We do not check whether they still work.
 """
 _AUTHORS = """
 ## The authors' own configurations
 
-The checkpoints of {title} were trained and tested with these.
-Model, sizes, windows, pixels, schedule and test protocol are as written there (`paddleseg_ext/zoo/authors.yml`). Steps
-of its training pipeline that have no counterpart here are named in the files. Convert its checkpoints with these
-files: [docs/converting.md](../../docs/converting.md).
+The checkpoints of {title}
+were trained and tested with these configurations.
+These files repeat its model, sizes, windows, pixels, schedule and test protocol (`paddleseg_ext/zoo/authors.yml`). If a
+step of its training pipeline does not exist here, the file says so. Convert its checkpoints with these files:
+[docs/converting.md](../../docs/converting.md).
 
 | Configuration | Written as | Backbone | Crop | Batch | Iterations | Test |
 |-|-|-|-|-|-|-|
@@ -87,7 +89,7 @@ _TITLES = {
     "openseg": "[openseg.pytorch](https://github.com/openseg-group/openseg.pytorch)",
 }
 _MULTI_SCALE = """
-# The ms+flip column: the file holds its scales and its flip.
+# Evaluate for the column ms+flip; the scales and the flip are in the file.
 python val.py --config {config} --aug_eval \\
     --model_path output/{model_lower}/best_model/model.pdparams
 """
@@ -128,7 +130,7 @@ def text(model: str) -> str:
         tables="\n\n".join(tables),
         interval=rows[example]["schedule"]["evaluate_every"],
         multi_scale=_MULTI_SCALE.format(**values) if has_multi_scale else "",
-        but=", that of PSANet_paddle a Paddle one" if model == "PSANet" else "",
+        but="; that of PSANet_paddle is a Paddle file" if model == "PSANet" else "",
         **values,
     )
 
