@@ -1,4 +1,4 @@
-"""Models registered with PaddleSeg's manager. PSPNet and ISANet take the place of PaddleSeg's classes there."""
+"""Models registered with PaddleSeg's manager. PSPNet and ISANet replace PaddleSeg's classes there."""
 
 from paddleseg.cvlibs import manager
 
@@ -9,5 +9,5 @@ from paddleseg_ext.models.pspnet import PSPNet
 __all__ = ["ISANet", "PSANet", "PSPNet"]
 
 for _model in (PSPNet, PSANet, ISANet):
-    # add_component would warn of the two names that are taken over on purpose.
+    # add_component would warn about the two names that are replaced on purpose.
     manager.MODELS.components_dict[_model.__name__] = _model

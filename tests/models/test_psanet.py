@@ -151,12 +151,12 @@ def test_mask_h_and_mask_w_are_mask_size():
         ({"mask_size": (7, 7, 7)}, "mask_size"),
         # A YAML's true is an integer to Python.
         ({"mask_size": (7, True)}, "mask_size must be one or 2 positive whole numbers"),
-        ({"mask_h": 7, "mask_w": 9}, "mask_h and mask_w say what mask_size says"),
+        ({"mask_h": 7, "mask_w": 9}, "mask_h and mask_w are another way to write mask_size"),
         ({"mask_size": None, "mask_h": 7}, "mask_w is missing"),
         ({"mask_size": None, "mask_w": 9, "use_psa": False}, "mask_h is missing"),
         ({"mask_size": None, "mask_h": 7, "mask_w": 9.0}, "mask_w must be a positive whole number, not 9.0"),
         ({"shrink_factor": 0}, "shrink_factor"),
-        ({"layout": "psanet_paddle", "compact": True}, "no compact mode"),
+        ({"layout": "psanet_paddle", "compact": True}, "does not have a compact mode; use one of ssseg, mmseg, semseg"),
         ({"backbone_indices": (3,)}, "backbone_indices"),
     ],
 )
