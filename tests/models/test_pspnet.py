@@ -17,7 +17,8 @@ pspnet = functools.partial(small, "PSPNet")
 
 @pytest.mark.parametrize(("layout", "widths"), {"ssseg": (512, 512), "mmseg": (512, 256), "semseg": (512, 256)}.items())
 def test_widths_and_dropout_of_the_peers(layout, widths):
-    model = pspnet(layout, TwoConvolutions(), pp_out_channels=None, aux_channels=None)
+    with paddle.LazyGuard():
+        model = pspnet(layout, TwoConvolutions(), pp_out_channels=None, aux_channels=None)
     assert (model.head.conv.weight.shape[1], model.head.auxlayer.conv.weight.shape[1]) == widths
     assert isinstance(model.head.dropout, paddle.nn.Dropout2D)
     assert isinstance(model.head.auxlayer.dropout, paddle.nn.Dropout2D)
@@ -50,12 +51,15 @@ class _Pool(paddle.nn.Layer):
 @pytest.mark.parametrize("bins", [1, 2, 3, 6, 7])
 def test_pooling_in_a_program_of_unknown_size(bins, tmp_path):
     """Sizes that bins divide, that they do not divide (parts overlap), and smaller than the number of bins."""
+    paddle.seed(0)
     layer = paddle.jit.to_static(_Pool(bins), input_spec=[InputSpec([None, 3, None, None])], full_graph=True)
     paddle.jit.save(layer, str(tmp_path / "pool"))
     loaded = paddle.jit.load(str(tmp_path / "pool"))
     for size in ((12, 18), (13, 17), (64, 129), (5, 2), (1, 1)):
         x = paddle.rand([2, 3, *size])
-        np.testing.assert_allclose(loaded(x).numpy(), F.adaptive_avg_pool2d(x, bins).numpy(), atol=1e-6)
+        # In float64, because the framework's own pooling of large maps in float32 is off by more than this.
+        expected = F.adaptive_avg_pool2d(x.astype("float64"), bins)
+        np.testing.assert_allclose(loaded(x).numpy(), expected.numpy(), atol=1e-6)
 
 
 @pytest.mark.parametrize("bins", [2, 3, 6])
