@@ -21,6 +21,8 @@ SCRIPTS = ("train", "val", "predict", "export", "deploy/python/infer", "deploy/o
 
 
 def script(name):
+    if "/" not in name:
+        return importlib.import_module(f"paddleseg_ext.commands.{name}")
     spec = importlib.util.spec_from_file_location(name.replace("/", "_"), ROOT / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

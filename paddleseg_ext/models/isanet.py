@@ -9,8 +9,9 @@ import paddle.nn.functional as F
 from paddle import nn
 from paddleseg.models import layers
 
-from paddleseg_ext.models.initialisation import initialise
+from paddleseg_ext.models.initialization import initialize
 from paddleseg_ext.models.layouts import ISANET, ISANetLayout, find_layout
+from paddleseg_ext.models.resize import Size
 from paddleseg_ext.models.segmentor import Segmentor
 from paddleseg_ext.models.sides import whole_sides
 from paddleseg_ext.ops.shapes import sizes
@@ -27,18 +28,19 @@ class ISANet(Segmentor):
         backbone: A backbone with ``feat_channels`` that returns a list of features.
         backbone_indices: Which features feed the auxiliary and the main head.
         isa_channels: Width of queries and keys.
-        down_factor: Height and width of the local groups, one number for both; the global groups take one position of
-            each of them.
+        down_factor: Height and width of the local groups: one number for both, or two. A global group takes one
+            position of every local group.
         enable_auxiliary_loss: Whether training also returns the auxiliary logits.
-        align_corners: Of the resize of the logits to the input's size, where the layout leaves it open.
+        align_corners: ``align_corners`` of the resize of the logits, if the layout leaves it open.
         pretrained: Path or address of weights of the whole model, or None.
         layout: Whose head to build: 'paddleseg', 'ssseg', 'mmseg' or 'openseg' (``models/layouts.py``).
         aux_channels: Width of the auxiliary head; None: that of the layout.
         dropout: Dropout ratio before both classifiers; None: that of the layout.
-        feats_channels: Width of the head; None: a quarter of its input's, 512 in every published configuration.
+        feats_channels: Width of the head; None: a quarter of the width of its feature, 512 in every published
+            configuration.
 
     Raises:
-        UserError: an argument is not one of those above.
+        UserError: An argument is not one of those above.
     """
 
     layouts = ISANET
@@ -66,11 +68,8 @@ class ISANet(Segmentor):
             backbone,
             backbone_indices,
             enable_auxiliary_loss,
-            align_corners if row.align_corners is None else row.align_corners,
-            align_mode=row.align_mode,
-            auxiliary_in_eval=row.auxiliary_in_eval,
-            unbiased_variance=row.unbiased_variance,
-            original_align_corners=row.original_align_corners,
+            align_corners,
+            row,
         )
         self.head = ISAHead(
             num_classes,
@@ -83,16 +82,22 @@ class ISANet(Segmentor):
             dropout=row.dropout if dropout is None else dropout,
             feats_channels=feats_channels,
         )
-        initialise([self.head], self.head.classifiers, row.initialisation)
+        initialize([self.head], self.classifiers, row.initialization)
         self.follow_variance_rule()
         self.load_pretrained(pretrained)
 
-    def feature_logits(self, x: paddle.Tensor) -> list:
+    @property
+    def classifiers(self) -> list[nn.Conv2D]:
+        return self.head.classifiers
+
+    def feature_logits(self, x: paddle.Tensor) -> list[paddle.Tensor]:
         return self.head(*self.features(x))
 
 
 class ISAHead(nn.Layer):
-    """Global, then local attention and both classifiers: (auxiliary feature or None, main feature) to logits.
+    """Global attention, local attention and both classifiers.
+
+    It maps the auxiliary feature, or None, and the main feature to the logits: [main, auxiliary] or [main].
 
     Args:
         num_classes: Number of target classes.
@@ -133,11 +138,11 @@ class ISAHead(nn.Layer):
             )
 
     @property
-    def classifiers(self) -> list:
-        """The convolutions that give logits, the main one first."""
+    def classifiers(self) -> list[nn.Conv2D]:
+        """See :class:`Segmentor`."""
         return [self.cls[1], self.aux[2]] if hasattr(self, "aux") else [self.cls[1]]
 
-    def forward(self, auxiliary: Optional[paddle.Tensor], main: paddle.Tensor) -> list:
+    def forward(self, auxiliary: Optional[paddle.Tensor], main: paddle.Tensor) -> list[paddle.Tensor]:
         x = self.in_conv(main)
         attended = self._attend(x)
         joined = [attended, x] if self.attended_first else [x, attended]
@@ -148,10 +153,10 @@ class ISAHead(nn.Layer):
 
     @paddle.jit.not_to_static
     def _attend(self, x: paddle.Tensor) -> paddle.Tensor:
-        """``x`` (N, C, h, w) after attention among positions ``down_factor`` apart, then among neighbours.
+        """Attend among positions ``down_factor`` apart, then among neighbors: (N, C, h, w) to the same shape.
 
-        The map is padded with zeros on all sides to a multiple of ``down_factor``. Nothing masks them: they are
-        queries, keys and values, and enter the batch statistics, in every published implementation.
+        Zeros pad the map on all sides to a multiple of ``down_factor``. No published implementation masks them: they
+        are queries, keys and values, and they take part in the batch statistics.
         """
         n, c, height, width = sizes(x)
         local = self.down_factor
@@ -174,7 +179,8 @@ class ISAHead(nn.Layer):
 class SelfAttention(nn.Layer):
     """Self-attention within each map of a batch: (N, C, h, w) to the same shape.
 
-    Queries and keys go through two 1x1 convolutions with batch normalisation each, values through a plain one.
+    Two 1x1 convolutions with batch normalization project queries, and two project keys. One plain 1x1 convolution
+    projects values.
 
     Args:
         in_channels: C.
@@ -220,12 +226,11 @@ def _unflatten(x: paddle.Tensor, like: paddle.Tensor) -> paddle.Tensor:
     return paddle.reshape(x, [n, c, height, width])
 
 
-def _pad(x: paddle.Tensor, above: object, left: object, rows: object, columns: object, most: tuple) -> paddle.Tensor:
-    """``x`` (N, C, h, w) on a map of zeros (N, C, rows, columns), from row ``above`` and column ``left`` on.
+def _pad(x: paddle.Tensor, above: Size, left: Size, rows: Size, columns: Size, most: tuple[int, int]) -> paddle.Tensor:
+    """Place ``x`` (N, C, h, w) on a map of zeros (N, C, rows, columns), from row ``above`` and column ``left`` on.
 
-    Sizes are ints where they are known, 0-D tensors in a program of dynamic shape. In a program more zeros than are
-    ever needed, ``most`` (rows, columns), go round the map, and what is too much is cut off: paddle2onnx 2.1.0 converts
-    a padding of unknown width to one with a fill value of chance.
+    A program first pads every side with ``most`` (rows, columns), which is more than ever needed, then crops. It does
+    not pad by an unknown width, because paddle2onnx 2.1.0 converts that to a padding with a random fill value.
     """
     n, c, height, width = sizes(x)
     widths = [left, columns - width - left, above, rows - height - above]
@@ -239,5 +244,5 @@ def _pad(x: paddle.Tensor, above: object, left: object, rows: object, columns: o
     return _crop(paddle.concat([zeros, x, zeros], axis=3), 0, most[1] - left, rows, columns)
 
 
-def _crop(x: paddle.Tensor, above: object, left: object, height: object, width: object) -> paddle.Tensor:
+def _crop(x: paddle.Tensor, above: Size, left: Size, height: Size, width: Size) -> paddle.Tensor:
     return x[:, :, above : above + height, left : left + width]

@@ -1,16 +1,18 @@
-"""What the published implementations of one model disagree about, as tables.
+"""The layouts of the published implementations: one table for each model, one row for each implementation.
 
-Every row was read off that implementation and is held to its real outputs by ``tests/models/test_golden.py``. The
-implementations are
+A row holds what the implementations of one model disagree about. Every row was read off the implementation and is
+held to its real outputs by ``tests/models/test_golden.py``. ``tests/models/test_layouts.py`` varies every attribute of
+every row alone and holds it to what is said here. The implementations are
 
 * ``paddleseg``: PaddleSeg 2.8.0;
 * ``psanet_paddle``: https://github.com/justld/PSANet_paddle;
 * ``ssseg``: SSSegmentation 1.7.0;
 * ``mmseg``: mmsegmentation 1.2.2;
-* ``semseg``: the authors' of PSPNet and PSANet, https://github.com/hszhao/semseg;
-* ``openseg``: the authors' of ISANet, https://github.com/openseg-group/openseg.pytorch.
+* ``semseg``: https://github.com/hszhao/semseg, by the authors of PSPNet and PSANet;
+* ``openseg``: https://github.com/openseg-group/openseg.pytorch, by the authors of ISANet.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional, TypeVar
 
@@ -18,23 +20,44 @@ from paddleseg_ext.errors import UserError
 
 
 @dataclass(frozen=True)
-class PSPNetLayout:
+class Layout:
+    """What implementations of every model disagree about.
+
+    Attributes:
+        align_corners: Replaces the model's argument ``align_corners``; None: the argument counts.
+        original_align_corners: ``align_corners`` of the resize of the logits to the picture's original size; None: that
+            of the resize to the input's size.
+        align_mode: Which points the resize of the logits to the input's size matches without ``align_corners``: 0
+            for the centers of pixels, 1 for their corners, as PaddleSeg's ISANet does.
+        auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
+        initialization: How the weights of the heads are drawn: a scheme of ``initialization.py``.
+        unbiased_variance: Whether batch normalization keeps its running variance as torch does, see
+            ``running_variance.py``.
+    """
+
+    align_corners: Optional[bool] = None
+    original_align_corners: Optional[bool] = None
+    align_mode: int = 0
+    auxiliary_in_eval: bool = False
+    initialization: str = "torch"
+    unbiased_variance: bool = True
+
+
+@dataclass(frozen=True)
+class PSPNetLayout(Layout):
     """How one published PSPNet differs from the others.
 
     Attributes:
-        reversed_bins: Whether the finest level of the pyramid comes first after the feature in the concatenation.
-        branch_channels: Width of a level: 'shared' divides that of the input among the levels, 'head' takes the head's.
+        reversed_bins: Whether the finest level of the pyramid follows the feature in the concatenation, and the
+            coarsest comes last.
+        branch_channels: Width of a level. 'shared' divides the width of the feature among the levels, 'head' takes the
+            width of the head.
         head_channels: Width of the head.
-        conv_bias: Whether convolutions before batch normalisation have a bias.
-        aux_channels: Width of the auxiliary head; None: a quarter of its input's.
-        channel_dropout: True drops whole channels (Dropout2D), False single elements.
-        pyramid_align_corners: Forced for the resize of the levels; None: the model's argument.
-        align_corners: Forced for the resize of the logits to the input's size; None: the model's argument.
-        original_align_corners: Forced for the resize of the logits to the picture's original size; None: that of the
-            former resize.
-        auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
-        initialisation: Of the heads, see ``initialisation.py``.
-        unbiased_variance: Whether running variances are kept as torch does, see ``running_variance.py``.
+        conv_bias: Whether the convolutions before batch normalization have a bias.
+        aux_channels: Width of the auxiliary head; None: a quarter of the width of its feature.
+        channel_dropout: Whether dropout drops whole channels (Dropout2D) instead of single elements.
+        trains_on_one_image: Whether training takes a batch of one image. A level of a single bin then has one value
+            per channel, and torch's batch normalization refuses that.
     """
 
     reversed_bins: bool = False
@@ -43,12 +66,7 @@ class PSPNetLayout:
     conv_bias: bool = False
     aux_channels: Optional[int] = 256
     channel_dropout: bool = True
-    pyramid_align_corners: Optional[bool] = None
-    align_corners: Optional[bool] = None
-    original_align_corners: Optional[bool] = None
-    auxiliary_in_eval: bool = False
-    initialisation: str = "torch"
-    unbiased_variance: bool = True
+    trains_on_one_image: bool = False
 
 
 PSPNET = {
@@ -59,48 +77,48 @@ PSPNET = {
         conv_bias=True,
         aux_channels=None,
         channel_dropout=False,
+        trains_on_one_image=True,
         original_align_corners=False,
         auxiliary_in_eval=True,
-        initialisation="paddle",
+        initialization="paddle",
         unbiased_variance=False,
     ),
     "ssseg": PSPNetLayout(aux_channels=512),
-    "mmseg": PSPNetLayout(initialisation="mmseg"),
-    "semseg": PSPNetLayout(branch_channels="shared", pyramid_align_corners=True, align_corners=True),
+    "mmseg": PSPNetLayout(initialization="mmseg"),
+    "semseg": PSPNetLayout(branch_channels="shared", align_corners=True),
 }
 
 
 @dataclass(frozen=True)
-class PSANetLayout:
+class PSANetLayout(Layout):
     """How one published PSANet differs from the others.
 
     Attributes:
-        branch_order: Order in which the two attended maps of a bi-directional head are concatenated.
+        branch_order: Order in which a bi-directional head concatenates its two attended maps.
         proj_padding: Padding of the 1x1 projection after the attention. With 1 the map grows by a ring of zeros,
-            which takes part in batch normalisation, before it is resized back.
-        parity_shrink: True: a map with both sides odd shrinks to ``(side - 1) // factor + 1`` with align_corners,
-            any other to ``side // factor`` without. False: always the former.
-        compact_transposes: Which single-branch psa_type reads its compact attention transposed
-            (a bi-directional head transposes its distribute branch everywhere); None: it has no compact mode.
+            which takes part in batch normalization, before it is resized back.
+        parity_shrink: Which rule shrinks the map for the attention. True: a map with two odd sides shrinks to
+            ``(side - 1) // factor + 1`` and is resized with align_corners; any other shrinks to ``side // factor`` and
+            is resized without; a factor of 1 shrinks nothing, and the map is resized back as the logits are.
+            False: every map shrinks to ``(side - 1) // factor + 1`` and is resized with align_corners.
+        compact_transposes: The psa_type ('collect' or 'distribute') whose compact attention is transposed in a head
+            of one branch; None: the layout does not have a compact mode. A bi-directional head transposes that of its
+            distribute branch in every layout.
         aux_channels: Width of the auxiliary head.
-        channel_dropout: True drops whole channels (Dropout2D), False single elements.
-        align_corners: Forced for the resize of the logits to the input's size; None: the model's argument.
-        original_align_corners: Forced for the resize of the logits to the picture's original size; None: that of the
-            former resize.
-        initialisation: Of the heads, see ``initialisation.py``.
-        unbiased_variance: Whether running variances are kept as torch does, see ``running_variance.py``.
+        channel_dropout: Whether dropout drops whole channels (Dropout2D) instead of single elements.
     """
 
-    branch_order: tuple = ("collect", "distribute")
+    branch_order: tuple[str, str] = ("collect", "distribute")
     proj_padding: int = 0
     parity_shrink: bool = False
     compact_transposes: Optional[str] = None
     aux_channels: int = 256
     channel_dropout: bool = True
-    align_corners: Optional[bool] = None
-    original_align_corners: Optional[bool] = None
-    initialisation: str = "torch"
-    unbiased_variance: bool = True
+
+    @property
+    def has_compact_mode(self) -> bool:
+        """Whether the layout takes ``compact=True``."""
+        return self.compact_transposes is not None
 
 
 PSANET = {
@@ -108,33 +126,26 @@ PSANET = {
         branch_order=("distribute", "collect"),
         channel_dropout=False,
         original_align_corners=False,
-        initialisation="paddle",
+        initialization="paddle",
         unbiased_variance=False,
     ),
     "ssseg": PSANetLayout(proj_padding=1, parity_shrink=True, compact_transposes="collect", aux_channels=512),
-    "mmseg": PSANetLayout(proj_padding=1, parity_shrink=True, compact_transposes="collect", initialisation="mmseg"),
+    "mmseg": PSANetLayout(proj_padding=1, parity_shrink=True, compact_transposes="collect", initialization="mmseg"),
     "semseg": PSANetLayout(compact_transposes="distribute", align_corners=True),
 }
 
 
 @dataclass(frozen=True)
-class ISANetLayout:
+class ISANetLayout(Layout):
     """How one published ISANet differs from the others.
 
     Attributes:
-        fuse_kernel: Kernel of the convolution over the joined maps.
+        fuse_kernel: Kernel of the convolution over the concatenated maps.
         attended_first: Whether the attended map comes before the feature in the concatenation.
         value_bias: Whether the projection to values has a bias.
         aux_channels: Width of the auxiliary head.
-        dropout: Ratio before both classifiers, of whole channels everywhere.
-        align_corners: Forced for the resize of the logits to the input's size; None: the model's argument.
-        original_align_corners: Forced for the resize of the logits to the picture's original size; None: that of the
-            former resize.
-        align_mode: Of that resize without align_corners: 0 for half-pixel centres, 1 for PaddleSeg's corner pixels.
-        auxiliary_in_eval: Whether evaluation returns the auxiliary logits too.
-        auxiliary_always: Whether the auxiliary head is there even without the auxiliary loss.
-        initialisation: Of the heads, see ``initialisation.py``.
-        unbiased_variance: Whether running variances are kept as torch does, see ``running_variance.py``.
+        dropout: Dropout ratio before both classifiers. It drops whole channels in every layout.
+        auxiliary_always: Whether the auxiliary head is built even without the auxiliary loss.
     """
 
     fuse_kernel: int = 1
@@ -142,39 +153,38 @@ class ISANetLayout:
     value_bias: bool = False
     aux_channels: int = 512
     dropout: float = 0.1
-    align_corners: Optional[bool] = None
-    original_align_corners: Optional[bool] = None
-    align_mode: int = 0
-    auxiliary_in_eval: bool = False
     auxiliary_always: bool = False
-    initialisation: str = "torch"
-    unbiased_variance: bool = True
 
 
 ISANET = {
     "paddleseg": ISANetLayout(
         value_bias=True,
         aux_channels=256,
-        align_mode=1,
-        original_align_corners=False,
-        auxiliary_in_eval=True,
         auxiliary_always=True,
-        initialisation="paddle",
+        original_align_corners=False,
+        align_mode=1,
+        auxiliary_in_eval=True,
+        initialization="paddle",
         unbiased_variance=False,
     ),
     "ssseg": ISANetLayout(fuse_kernel=3),
-    "mmseg": ISANetLayout(value_bias=True, aux_channels=256, initialisation="mmseg"),
+    "mmseg": ISANetLayout(value_bias=True, aux_channels=256, initialization="mmseg"),
     "openseg": ISANetLayout(attended_first=False, dropout=0.05, align_corners=True),
 }
 
-Layout = TypeVar("Layout")
+Row = TypeVar("Row", bound=Layout)
 
 
-def find_layout(table: dict[str, Layout], name: str, model: str) -> Layout:
-    """The row ``name`` of ``table``.
+def find_layout(table: Mapping[str, Row], name: str, model: str) -> Row:
+    """Return the row ``name`` of ``table``.
+
+    Args:
+        table: One of the tables above.
+        name: The layout.
+        model: The model's name, for the message.
 
     Raises:
-        UserError: there is no such row.
+        UserError: The table does not have such a row.
     """
     if name not in table:
         raise UserError(f"{model} has no layout '{name}'; the layouts are {', '.join(sorted(table))}.")

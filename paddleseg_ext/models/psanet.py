@@ -12,14 +12,14 @@ from paddleseg.cvlibs import manager
 from paddleseg.models import layers
 
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.models.initialisation import initialise
+from paddleseg_ext.models.initialization import initialize
 from paddleseg_ext.models.layouts import PSANET, PSANetLayout, find_layout
-from paddleseg_ext.models.resize import resize, spatial_size
+from paddleseg_ext.models.resize import Size, resize, spatial_size
 from paddleseg_ext.models.segmentor import Segmentor, fcn_head
 from paddleseg_ext.models.sides import whole_sides
 from paddleseg_ext.ops import attend, point_wise_attention
 
-# PSANet_paddle and semseg write the type as a number.
+# PSANet_paddle and semseg write psa_type as a number.
 PSA_TYPES = {0: "collect", 1: "distribute", 2: "bi-direction"}
 
 
@@ -33,25 +33,27 @@ class PSANet(Segmentor):
         backbone_indices: Which features feed the auxiliary and the main head.
         layout: Whose head to build: 'psanet_paddle', 'ssseg', 'mmseg' or 'semseg' (``models/layouts.py``).
         psa_type: 'collect', 'distribute' or 'bi-direction' (or 0, 1, 2).
-        compact: The attention has one logit for every position instead of every offset; ``mask_size`` must then
-            be the size of the shrunk feature map.
-        shrink_factor: By how much the map is shrunk for the attention.
-        mask_size: Side, or (height, width), of the window of offsets a position attends to; None: 59. Full coverage of
-            a shrunk map of side s takes ``2 * s - 1``. Even sizes reach one further down and right than up and left.
-        normalization_factor: Divides the weighted sum; None: the number of cells of the mask.
+        compact: Whether the attention has one logit for every position instead of every offset. ``mask_size`` must
+            then be the size of the shrunk map.
+        shrink_factor: How many times smaller the map is under the attention.
+        mask_size: Side, or (height, width), of the window of offsets that a position attends to; None: 59. A side of
+            ``2 * s - 1`` covers a shrunk map of side s. An even side reaches one cell further down and right than up
+            and left.
+        normalization_factor: Divisor of the weighted sum; None: the number of cells of the mask.
         psa_softmax: Whether the attention goes through a softmax.
-        use_psa: False removes the attention branch and leaves a dilated FCN, for comparison.
+        use_psa: Whether the model has the attention. Without it, it is a dilated FCN, for comparison.
         feats_channels: Width of the attention and of the head, 512 in every published configuration.
         aux_channels: Width of the auxiliary head; None: that of the layout.
         dropout: Dropout ratio before both classifiers.
         enable_auxiliary_loss: Whether training also returns the auxiliary logits.
-        align_corners: Of the resize of the logits to the input's size, and of the resizes around the attention
-            where the layout leaves them open.
+        align_corners: ``align_corners`` of the resize of the logits, if the layout leaves it open, and of the resize
+            after the attention if ``shrink_factor`` is 1 and the layout has ``parity_shrink``.
         pretrained: Path or address of weights of the whole model, or None.
-        mask_h, mask_w: PSANet_paddle's and semseg's way to write ``mask_size``: both instead of it, or neither.
+        mask_h, mask_w: Height and width of the mask, as PSANet_paddle and semseg write them. Give both or neither;
+            both replace ``mask_size``.
 
     Raises:
-        UserError: an argument is not one of those above, or the layout has no compact mode.
+        UserError: An argument is not one of those above, or the layout does not have a compact mode.
     """
 
     layouts = PSANET
@@ -83,10 +85,12 @@ class PSANet(Segmentor):
             backbone,
             backbone_indices,
             enable_auxiliary_loss,
-            align_corners if row.align_corners is None else row.align_corners,
-            unbiased_variance=row.unbiased_variance,
-            original_align_corners=row.original_align_corners,
+            align_corners,
+            row,
         )
+        if use_psa and compact and not row.has_compact_mode:
+            able = ", ".join(name for name, other in PSANET.items() if other.has_compact_mode)
+            raise UserError(f"PSANet's layout '{layout}' does not have a compact mode; use one of {able}.")
         aux_in, main_in = self.in_channels
         sides = mask_sides(mask_size, mask_h, mask_w)
         self.psa = None
@@ -95,7 +99,6 @@ class PSANet(Segmentor):
                 main_in,
                 feats_channels,
                 row,
-                layout,
                 psa_type=psa_type,
                 compact=compact,
                 shrink_factor=shrink_factor,
@@ -105,19 +108,21 @@ class PSANet(Segmentor):
                 align_corners=self.align_corners,
             )
         self.head = fcn_head(main_in * (2 if use_psa else 1), feats_channels, num_classes, dropout, row.channel_dropout)
-        heads = [self.head] if self.psa is None else [self.psa, self.head]
-        classifiers = [self.head.conv]
+        self.aux_head = None
         if enable_auxiliary_loss:
             self.aux_head = fcn_head(
                 aux_in, aux_channels or row.aux_channels, num_classes, dropout, row.channel_dropout
             )
-            heads.append(self.aux_head)
-            classifiers.append(self.aux_head.conv)
-        initialise(heads, classifiers, row.initialisation)
+        heads = [head for head in (self.psa, self.head, self.aux_head) if head is not None]
+        initialize(heads, self.classifiers, row.initialization)
         self.follow_variance_rule()
         self.load_pretrained(pretrained)
 
-    def feature_logits(self, x: paddle.Tensor) -> list:
+    @property
+    def classifiers(self) -> list[nn.Conv2D]:
+        return [self.head.conv] if self.aux_head is None else [self.head.conv, self.aux_head.conv]
+
+    def feature_logits(self, x: paddle.Tensor) -> list[paddle.Tensor]:
         auxiliary, main = self.features(x)
         if self.psa is not None:
             main = self.psa(main)
@@ -129,33 +134,33 @@ class PSANet(Segmentor):
 
 def mask_sides(
     mask_size: Union[int, Sequence[int], None] = None, mask_h: Optional[int] = None, mask_w: Optional[int] = None
-) -> tuple:
-    """(height, width) of PSANet's mask, from the three arguments that may say it.
+) -> tuple[int, int]:
+    """Return (height, width) of PSANet's mask from the three arguments that can give it.
 
     Raises:
-        UserError: They contradict each other, or are no positive whole numbers.
+        UserError: They contradict each other, or one is not a positive whole number.
     """
     if mask_h is None and mask_w is None:
-        return whole_sides("mask_size", 59 if mask_size is None else mask_size, count=2)
-    elif mask_h is None or mask_w is None:
+        height, width = whole_sides("mask_size", 59 if mask_size is None else mask_size, count=2)
+        return height, width
+    if mask_h is None or mask_w is None:
         missing = "mask_h" if mask_h is None else "mask_w"
         raise UserError(f"mask_h and mask_w go together, and {missing} is missing; add it, or write mask_size.")
-    elif mask_size is not None:
-        raise UserError("mask_h and mask_w say what mask_size says; write either those two or mask_size.")
-    return whole_sides("mask_h", mask_h, count=1) + whole_sides("mask_w", mask_w, count=1)
+    if mask_size is not None:
+        raise UserError("mask_h and mask_w are another way to write mask_size; write either those two or mask_size.")
+    return whole_sides("mask_h", mask_h, count=1)[0], whole_sides("mask_w", mask_w, count=1)[0]
 
 
 class PointWiseSpatialAttention(nn.Layer):
-    """The PSA module: feature (N, C, h, w) to the feature joined with what it attends to, (N, 2C, h, w).
+    """The PSA module: feature (N, C, h, w) to the feature and the attended map, concatenated: (N, 2C, h, w).
 
     Args:
         in_channels: C.
         channels: Width of the reduced feature and of the attention.
         row: The layout.
-        layout: Its name, for messages.
         mask_size: (height, width).
         psa_type, compact, shrink_factor, normalization_factor, psa_softmax: See :class:`PSANet`.
-        align_corners: Of the resize back when the map was not shrunk.
+        align_corners: ``align_corners`` of the resize after the attention if the map was not shrunk.
     """
 
     def __init__(
@@ -163,11 +168,10 @@ class PointWiseSpatialAttention(nn.Layer):
         in_channels: int,
         channels: int,
         row: PSANetLayout,
-        layout: str,
         psa_type: Union[str, int],
         compact: bool,
         shrink_factor: int,
-        mask_size: tuple,
+        mask_size: tuple[int, int],
         normalization_factor: Optional[float],
         psa_softmax: bool,
         align_corners: bool,
@@ -176,8 +180,6 @@ class PointWiseSpatialAttention(nn.Layer):
         psa_type = PSA_TYPES.get(psa_type, psa_type)
         if psa_type not in PSA_TYPES.values():
             raise UserError(f"psa_type '{psa_type}' does not exist; use one of {', '.join(PSA_TYPES.values())}.")
-        if compact and row.compact_transposes is None:
-            raise UserError(f"PSANet's layout '{layout}' has no compact mode; use ssseg, mmseg or semseg.")
         if not isinstance(shrink_factor, int) or shrink_factor < 1:
             raise UserError(f"shrink_factor must be a whole number of at least 1, not {shrink_factor}.")
         self.row = row
@@ -217,8 +219,8 @@ class PointWiseSpatialAttention(nn.Layer):
         return paddle.concat([x, attended], axis=1)
 
     @paddle.jit.not_to_static
-    def _shrunk_size(self, size: tuple) -> tuple:
-        """Size of the map under the attention, and the align_corners of the resizes to it and back."""
+    def _shrunk_size(self, size: tuple[Size, Size]) -> tuple[tuple[Size, Size], Union[bool, paddle.Tensor]]:
+        """Return the size of the map under the attention, and the align_corners of the resizes to it and back."""
         factor = self.shrink_factor
         if factor == 1 and self.row.parity_shrink:
             return size, self.align_corners
@@ -240,7 +242,7 @@ class PointWiseSpatialAttention(nn.Layer):
         x: paddle.Tensor,
         reduce: nn.Layer,
         attention: nn.Layer,
-        shrunk: tuple,
+        shrunk: tuple[Size, Size],
         align_corners: Union[bool, paddle.Tensor],
     ) -> paddle.Tensor:
         feature = resize(reduce(x), shrunk, align_corners)
@@ -258,13 +260,15 @@ class PointWiseSpatialAttention(nn.Layer):
         )
 
 
-def _position_map(feature: paddle.Tensor, logits: paddle.Tensor, mask_size: tuple, transpose: bool) -> paddle.Tensor:
-    """Compact logits, one channel for every position, as a map (N, H*W, H, W) of attention."""
+def _position_map(
+    feature: paddle.Tensor, logits: paddle.Tensor, mask_size: tuple[int, int], transpose: bool
+) -> paddle.Tensor:
+    """Return compact logits, one channel for every position, as a map (N, H*W, H, W) of attention."""
     size = spatial_size(feature)
     if all(isinstance(side, int) for side in size) and size != mask_size:
         raise UserError(
-            f"Compact PSANet has mask_size {list(mask_size)} but its shrunk feature map is {list(size)}: they must be "
-            "equal, so set mask_size to the latter or train and predict at another image size."
+            f"Compact PSANet has mask_size {list(mask_size)} but its shrunk feature map is {list(size)}; they must be "
+            f"equal, so set mask_size to {list(size)}, or train and predict at another image size."
         )
     cells = mask_size[0] * mask_size[1]
     if not transpose:
@@ -277,7 +281,7 @@ def _reduce(in_channels: int, channels: int) -> nn.Layer:
     return layers.ConvBNReLU(in_channels, channels, kernel_size=1, bias_attr=False)
 
 
-def _attention(channels: int, mask_size: tuple) -> nn.Sequential:
+def _attention(channels: int, mask_size: tuple[int, int]) -> nn.Sequential:
     return nn.Sequential(
         layers.ConvBNReLU(channels, channels, kernel_size=1, bias_attr=False),
         nn.Conv2D(channels, mask_size[0] * mask_size[1], kernel_size=1, bias_attr=False),

@@ -12,9 +12,9 @@ from paddle import nn
 from paddleseg.models import layers
 
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.models.initialisation import initialise
+from paddleseg_ext.models.initialization import initialize
 from paddleseg_ext.models.layouts import PSPNET, PSPNetLayout, find_layout
-from paddleseg_ext.models.resize import margin, resize, rows_and_columns, spatial_size
+from paddleseg_ext.models.resize import Size, margin, resize, rows_and_columns, spatial_size
 from paddleseg_ext.models.segmentor import Segmentor, fcn_head
 from paddleseg_ext.models.sides import whole_sides
 from paddleseg_ext.ops.shapes import sizes
@@ -31,17 +31,18 @@ class PSPNet(Segmentor):
         backbone: A backbone with ``feat_channels`` that returns a list of features.
         backbone_indices: Which features feed the auxiliary and the main head.
         pp_out_channels: Width of the head; None: that of the layout (1024 in 'paddleseg', 512 in the others).
-        bin_sizes: Sides of the pooled maps, or the one side there is.
+        bin_sizes: Sides of the pooled maps: one number, or a sequence of them.
         enable_auxiliary_loss: Whether training also returns the auxiliary logits.
-        align_corners: Of the resizes of the pooled maps and of the logits, where the layout leaves them open.
+        align_corners: ``align_corners`` of the resizes of the pooled maps and of the logits, if the layout leaves it
+            open.
         pretrained: Path or address of weights of the whole model, or None.
         layout: Whose head to build: 'paddleseg', 'ssseg', 'mmseg' or 'semseg' (``models/layouts.py``).
         aux_channels: Width of the auxiliary head; None: that of the layout.
         dropout: Dropout ratio before both classifiers.
 
     Raises:
-        UserError: an argument is not one of those above; in training, a batch of one image in a layout other than
-            'paddleseg', because the map of a single bin then has nothing to be normalised by.
+        UserError: An argument is not one of those above. In training: a batch has one image, and the layout refuses
+            that (all but 'paddleseg' do), because batch normalization needs more than one value per channel.
     """
 
     layouts = PSPNET
@@ -66,10 +67,8 @@ class PSPNet(Segmentor):
             backbone,
             backbone_indices,
             enable_auxiliary_loss,
-            align_corners if row.align_corners is None else row.align_corners,
-            auxiliary_in_eval=row.auxiliary_in_eval,
-            unbiased_variance=row.unbiased_variance,
-            original_align_corners=row.original_align_corners,
+            align_corners,
+            row,
         )
         self.head = PSPHead(
             num_classes,
@@ -82,16 +81,22 @@ class PSPNet(Segmentor):
             aux_channels=aux_channels,
             dropout=dropout,
         )
-        initialise([self.head], self.head.classifiers, row.initialisation)
+        initialize([self.head], self.classifiers, row.initialization)
         self.follow_variance_rule()
         self.load_pretrained(pretrained)
 
-    def feature_logits(self, x: paddle.Tensor) -> list:
+    @property
+    def classifiers(self) -> list[nn.Conv2D]:
+        return self.head.classifiers
+
+    def feature_logits(self, x: paddle.Tensor) -> list[paddle.Tensor]:
         return self.head(*self.features(x))
 
 
 class PSPHead(nn.Layer):
-    """The pyramid and both classifiers: (auxiliary feature or None, main feature) to a list of logits.
+    """The pyramid and both classifiers.
+
+    It maps the auxiliary feature, or None, and the main feature to the logits: [main, auxiliary] or [main].
 
     Args:
         num_classes: Number of target classes.
@@ -120,7 +125,7 @@ class PSPHead(nn.Layer):
             main_in,
             channels,
             bin_sizes,
-            align_corners if row.pyramid_align_corners is None else row.pyramid_align_corners,
+            align_corners,
             row,
         )
         self.dropout = nn.Dropout2D(dropout) if row.channel_dropout else nn.Dropout(dropout)
@@ -136,11 +141,11 @@ class PSPHead(nn.Layer):
             )
 
     @property
-    def classifiers(self) -> list:
-        """The convolutions that give logits, the main one first."""
+    def classifiers(self) -> list[nn.Conv2D]:
+        """See :class:`Segmentor`."""
         return [self.conv, self.auxlayer.conv] if hasattr(self, "auxlayer") else [self.conv]
 
-    def forward(self, auxiliary: Optional[paddle.Tensor], main: paddle.Tensor) -> list:
+    def forward(self, auxiliary: Optional[paddle.Tensor], main: paddle.Tensor) -> list[paddle.Tensor]:
         logits = [self.conv(self.dropout(self.psp_module(main)))]
         if auxiliary is not None:
             logits.append(self.auxlayer(auxiliary))
@@ -154,7 +159,7 @@ class PyramidPooling(nn.Layer):
         in_channels: C.
         channels: Width of the result.
         bin_sizes: Sides of the pooled maps.
-        align_corners: Of the resize of the pooled maps back to (h, w).
+        align_corners: ``align_corners`` of the resize of the pooled maps to (h, w).
         row: The layout.
     """
 
@@ -191,24 +196,28 @@ class PyramidPooling(nn.Layer):
 
     @paddle.jit.not_to_static
     def _require_samples(self, x: paddle.Tensor) -> None:
-        """Raise where torch does. PaddleSeg's own layout trains on, its coarsest level a constant."""
-        if not self.training or 1 not in self.bin_sizes or x.shape[0] != 1 or self.row.reversed_bins:
+        """Refuse a batch that torch's batch normalization refuses: one value per channel.
+
+        PaddleSeg's own layout trains with it, and its coarsest level is then a constant.
+        """
+        if not self.training or 1 not in self.bin_sizes or x.shape[0] != 1 or self.row.trains_on_one_image:
             return
-        synchronised = isinstance(self.stages[0][1]._batch_norm, nn.SyncBatchNorm)
-        if not (synchronised and paddle.distributed.get_world_size() > 1):
+        synchronized = isinstance(self.stages[0][1]._batch_norm, nn.SyncBatchNorm)
+        if not (synchronized and paddle.distributed.get_world_size() > 1):
             raise UserError(
-                "PSPNet pools every image to a single bin, which batch normalisation cannot normalise with one image "
-                "in the batch; train with a batch_size of 2 or more."
+                "PSPNet pools every image to a single bin, and batch normalization cannot normalize one image alone; "
+                "train with a batch_size of 2 or more."
             )
 
 
 @paddle.jit.not_to_static
 def adaptive_average_pool(x: paddle.Tensor, bins: int) -> paddle.Tensor:
-    """``x`` (N, C, h, w) averaged over bins x bins parts: (N, C, bins, bins).
+    """Average ``x`` (N, C, h, w) over bins x bins parts: (N, C, bins, bins).
 
-    Part i covers ``floor(i * h / bins)`` to ``ceil((i + 1) * h / bins)``, so parts overlap where bins does not divide
-    h. In a program the averages are two matrix products, because the framework's adaptive pooling of an unknown size
-    has no counterpart in ONNX. So they are in float64, where the framework's backward pass divides in float32.
+    Part i covers rows ``floor(i * h / bins)`` to ``ceil((i + 1) * h / bins)``. Parts overlap if bins does not divide h.
+
+    The averages are two matrix products in a program, because ONNX does not have an adaptive pooling of an unknown
+    size. They are two matrix products in float64 too, because the framework's backward pass divides in float32.
     """
     if paddle.in_dynamic_mode() and x.dtype != paddle.float64:
         return F.adaptive_avg_pool2d(x, bins)
@@ -216,10 +225,10 @@ def adaptive_average_pool(x: paddle.Tensor, bins: int) -> paddle.Tensor:
     return rows_and_columns(x, _averaging_matrix(bins, height, x.dtype), _averaging_matrix(bins, width, x.dtype))
 
 
-def _averaging_matrix(bins: int, length: object, dtype: paddle.dtype) -> paddle.Tensor:
-    """For ``rows_and_columns``: in row i, one over the length of part i for what it covers.
+def _averaging_matrix(bins: int, length: Size, dtype: paddle.dtype) -> paddle.Tensor:
+    """Return the matrix of averages for ``rows_and_columns``: row i holds 1 / length of part i where part i is.
 
-    Worked out in float64, as the matrices of ``resize`` are.
+    It is computed in float64, as the matrices of ``resize`` are.
     """
     beyond = margin(length)
     length = paddle.full([], length, "float64") if isinstance(length, int) else paddle.cast(length, "float64")

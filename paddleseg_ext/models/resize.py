@@ -1,4 +1,4 @@
-"""Bilinear resizing that stays right in an exported program."""
+"""Bilinear resizing that stays correct in an exported program."""
 
 from collections.abc import Sequence
 from typing import Union
@@ -12,31 +12,33 @@ Size = Union[int, paddle.Tensor]
 
 
 @paddle.jit.not_to_static
-def spatial_size(x: paddle.Tensor) -> tuple:
-    """Height and width of ``x`` (N, C, H, W): ints where they are known, 0-D tensors in a graph of dynamic shape."""
-    return tuple(sizes(x)[2:])
+def spatial_size(x: paddle.Tensor) -> tuple[Size, Size]:
+    """Return H and W of ``x`` (N, C, H, W): ints if they are known, 0-D tensors in a program of unknown size."""
+    _, _, height, width = sizes(x)
+    return height, width
 
 
 @paddle.jit.not_to_static
 def resize(
     x: paddle.Tensor, size: Sequence[Size], align_corners: Union[bool, paddle.Tensor], align_mode: int = 0
 ) -> paddle.Tensor:
-    """Bilinear resize of ``x`` (N, C, H, W) to ``size`` (height, width), half-pixel centres unless ``align_corners``.
+    """Resize ``x`` (N, C, H, W) bilinearly to ``size`` (height, width).
 
-    In a program, and wherever else the framework's own resize will not do, the map is multiplied by two
-    interpolation matrices instead, which is the same function up to rounding. The framework's will not do
+    Where the framework's own resize is wrong, the map is multiplied by two interpolation matrices instead. Both are the
+    same function up to rounding. The framework's own resize is wrong
 
-    * in Paddle Inference with oneDNN: 3.2.2 ignores align_corners without a word, 3.3.1 does not run at all;
-    * in float64: it takes its weights in float32 whatever the dtype of the map, which costs 5e-7;
-    * when align_corners depends on a size that is unknown until run time, as no framework takes it as a tensor;
-    * for a side of one without align_corners: it reads the first cell where torch, hence every peer, reads the middle.
+    * in Paddle Inference with oneDNN: Paddle 3.2.2 ignores align_corners silently, and 3.3.1 does not run. Every
+      program uses the matrices for this reason;
+    * in float64: its weights are float32 for a map of any dtype, an error of 5e-7;
+    * if align_corners depends on a size that is known at run time only: it does not take a tensor;
+    * for an output side of 1 without align_corners: it reads the first cell, but torch reads the middle.
 
     Args:
         x: A floating point map.
         size: Two ints or 0-D integer tensors.
-        align_corners: A bool, or a 0-D bool tensor.
-        align_mode: Without align_corners: 0 for half-pixel centres, 1 for PaddlePaddle's older rule that output o
-            reads input ``o * scale``.
+        align_corners: Whether the centers of the corner pixels match: a bool, or a 0-D bool tensor.
+        align_mode: What matches without align_corners. 0: half-pixel centers. 1: PaddlePaddle's older rule, by which
+            output o reads input ``o * scale``.
     """
     if all(isinstance(side, int) for side in size) and tuple(size) == tuple(x.shape[2:]):
         return x
@@ -55,10 +57,10 @@ def resize(
 
 @paddle.jit.not_to_static
 def rows_and_columns(x: paddle.Tensor, rows: paddle.Tensor, columns: paddle.Tensor) -> paddle.Tensor:
-    """``rows @ map @ columns.T`` for every map of ``x`` (N, C, H, W): (N, C, len(rows), len(columns)).
+    """Return ``rows @ map @ columns.T`` for every map of ``x`` (N, C, H, W): (N, C, len(rows), len(columns)).
 
-    In the forms that Paddle Inference computes right with oneDNN: products of two dimensions, because it reads a
-    broadcast operand in the wrong layout; and never over a single element, which gives it garbage: see ``margin``.
+    Paddle Inference with oneDNN reads a broadcast operand in the wrong memory layout, so these are products of two
+    dimensions. It also returns garbage for a product over a single element, so ``margin`` adds another.
 
     Args:
         rows: (R, H + margin(H)), zeros in the margin.
@@ -75,7 +77,7 @@ def rows_and_columns(x: paddle.Tensor, rows: paddle.Tensor, columns: paddle.Tens
 
 
 def margin(side: Size) -> int:
-    """How many zeros ``rows_and_columns`` adds to a side: one where it is, or may turn out to be, a single cell."""
+    """Return how many zeros ``rows_and_columns`` adds to a side: 1 if it is, or may be, a single cell, else 0."""
     return 0 if isinstance(side, int) and side > 1 else 1
 
 
@@ -86,14 +88,15 @@ def _with_margin(x: paddle.Tensor, columns: int) -> paddle.Tensor:
 def _interpolation_matrix(
     to: Size, source: Size, align_corners: paddle.Tensor, align_mode: int, dtype: paddle.dtype
 ) -> paddle.Tensor:
-    """Matrix of linear interpolation along one axis, for ``rows_and_columns``: row o has a tent around o's source.
+    """Return the matrix of linear interpolation along one axis for ``rows_and_columns``.
 
-    Worked out in float64, which oneDNN leaves to Paddle: 3.3.1's float32 arithmetic on scalars overwrites operands
-    that are still needed.
+    Row o holds the weights of output o: 1 minus the distance to its source, and 0 from a distance of 1 on. They are
+    computed in float64, which oneDNN leaves to Paddle: oneDNN's float32 arithmetic on scalars overwrites operands that
+    are still needed (Paddle 3.3.1).
     """
     count, length = _scalar(to, "float64"), _scalar(source, "float64")
     one = paddle.ones([], "float64")
-    # Under align_corners a single output reads the first input, as in every framework.
+    # With align_corners a single output reads the first input, as in every framework.
     aligned = paddle.where(count > 1, (length - 1) / paddle.maximum(count - 1, one), paddle.zeros_like(count))
     corner = paddle.cast(align_corners, "float64")
     scale = corner * aligned + (1 - corner) * (length / count)

@@ -1,9 +1,11 @@
 """Running variances as torch keeps them.
 
-Batch normalisation divides by the biased variance of the batch, the mean square over its n values, everywhere. What
-joins the running variance, which evaluation divides by, is that same figure in Paddle, but the unbiased one,
-n / (n - 1) times as large, in torch. With PSPNet's map of a single bin, n is the number of images in the batch: a
-factor of 2 on a card with two of them.
+Training divides by the variance of the batch, evaluation by the running variance. Both frameworks divide by the biased
+variance in training: the sum of squares over the n values of a channel, divided by n. They update the running variance
+differently. Paddle adds the biased variance to it. Torch adds the unbiased one, which is n / (n - 1) times as large.
+
+The difference is large where n is small. In PSPNet's level of a single bin, n is the number of images on the card: with
+two images, torch adds twice as much as Paddle.
 """
 
 import math
@@ -14,17 +16,20 @@ from paddle import nn
 
 from paddleseg_ext.ops.shapes import sizes
 
-_NORMALISATIONS = (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
+_NORMALIZATIONS = (nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
 
 
 def keep_unbiased_variance(model: nn.Layer) -> None:
-    """From now on the batch normalisations in ``model`` keep their running variance as torch does.
+    """Make every batch normalization in ``model`` keep its running variance as torch does.
 
-    Parameters, buffers, outputs and gradients stay what they are. Layers that do so already are left alone, so this
-    may be called again after ``convert_sync_batchnorm``, which puts new layers in the place of the old.
+    Outputs, gradients and all other statistics stay the same. A second call changes only layers that are new since the
+    first, so call it again after ``convert_sync_batchnorm``, which replaces layers.
+
+    Args:
+        model: A layer that is, or holds, the batch normalizations. It is changed in place.
     """
     for layer in model.sublayers(include_self=True):
-        if isinstance(layer, _NORMALISATIONS) and not hasattr(layer, "_unbiased_variance"):
+        if isinstance(layer, _NORMALIZATIONS) and not hasattr(layer, "_unbiased_variance"):
             hooks = _Hooks()
             layer.register_forward_pre_hook(hooks.before)
             layer.register_forward_post_hook(hooks.after)
@@ -32,7 +37,11 @@ def keep_unbiased_variance(model: nn.Layer) -> None:
 
 
 class _Hooks:
-    """Shrinks the running variance before the layer updates it and stretches it after: only the update has grown.
+    """Two hooks around the forward of one layer that turn Paddle's update of the running variance into torch's.
+
+    ``before`` multiplies the running variance ``old`` by (n - 1) / n. The layer then makes Paddle's update with its
+    momentum m. ``after`` multiplies the result by n / (n - 1). The two factors cancel for ``old``, and the variance of
+    the batch keeps the second:
 
     ``n / (n - 1) * (m * (n - 1) / n * old + (1 - m) * biased) == m * old + (1 - m) * unbiased``
     """
@@ -41,19 +50,19 @@ class _Hooks:
         self.n = self.kept = None
 
     @paddle.jit.not_to_static
-    def before(self, layer: nn.Layer, inputs: tuple) -> None:
+    def before(self, layer: nn.Layer, inputs: tuple[paddle.Tensor]) -> None:
         self.n = n = _values_per_channel(layer, inputs[0])
         if n is None:
             return
         shrunk = _scaled(layer._variance, (n - 1) / n)
         if paddle.in_dynamic_mode():
-            # The backward pass insists on finding the tensor as the layer left it, so the layer gets one of its own.
+            # The backward pass refuses a tensor that changed after the forward, so the layer updates a copy.
             self.kept, layer._parameters["_variance"] = layer._variance, shrunk
         else:
             paddle.assign(shrunk, output=layer._variance)
 
     @paddle.jit.not_to_static
-    def after(self, layer: nn.Layer, inputs: tuple, output: paddle.Tensor) -> None:
+    def after(self, layer: nn.Layer, inputs: tuple[paddle.Tensor], output: paddle.Tensor) -> None:
         if self.n is None:
             return
         stretched = _scaled(layer._variance, self.n / (self.n - 1))
@@ -65,14 +74,18 @@ class _Hooks:
 def _scaled(variance: paddle.Tensor, factor: Union[float, paddle.Tensor]) -> paddle.Tensor:
     scaled = variance * factor
     if scaled.dtype != variance.dtype:
-        # Mixed precision of level O2 multiplied in half precision. Asking first would cost more than all the rest.
+        # Mixed precision of level O2 multiplied in half precision. To check that first would cost more time than this.
         with paddle.amp.auto_cast(enable=False):
             scaled = variance * factor
     return scaled
 
 
 def _values_per_channel(layer: nn.Layer, x: paddle.Tensor) -> Optional[Union[int, paddle.Tensor]]:
-    """How many values of a channel the batch has; None where the running variance stays, or where it has but one."""
+    """Return n, the number of values per channel in the batch; None if the layer must not change its update.
+
+    That is so if the layer does not update the running variance, or if n is 1, which has no unbiased variance. n is a
+    0-D tensor in a program of unknown size.
+    """
     if not layer.training or layer._use_global_stats:
         return None
     n = math.prod(side for axis, side in enumerate(sizes(x)) if axis != 1)

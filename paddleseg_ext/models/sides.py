@@ -1,4 +1,4 @@
-"""Sides of maps, masks and groups as a YAML writes them: a number, or a list of numbers."""
+"""Sides of maps, masks and groups, as a YAML writes them: one number, or a list of numbers."""
 
 from collections.abc import Sequence
 from typing import Optional, Union
@@ -6,15 +6,16 @@ from typing import Optional, Union
 from paddleseg_ext.errors import UserError
 
 
-def whole_sides(name: str, value: Union[int, Sequence[int]], count: Optional[int] = None) -> tuple:
-    """``value`` as a tuple of whole numbers above 0.
+def whole_sides(name: str, value: Union[int, Sequence[int]], count: Optional[int] = None) -> tuple[int, ...]:
+    """Return ``value`` as a tuple of whole numbers above 0.
 
     Args:
-        name: The argument, for the message.
-        count: How many there have to be, a single number standing for all; None: any number of at least one.
+        name: The argument's name, for the message.
+        value: One number, or a sequence of numbers.
+        count: How many sides there must be; one number then stands for all. None: one or more.
 
     Raises:
-        UserError: They are something else.
+        UserError: ``value`` is anything else.
     """
     alone = isinstance(value, int)
     sides = (value,) * (count or 1) if alone else tuple(value) if isinstance(value, (list, tuple)) else ()

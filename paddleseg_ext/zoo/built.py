@@ -1,10 +1,11 @@
-"""Facts read off what a YAML file builds, in the terms of ``published.yml``.
+"""Facts about what a YAML file builds, in the words of ``published.yml``.
 
-Nothing here looks at the table. What can be read off a layer, an optimizer or a transform is read off it, not off the
-YAML: the file may be right and what it builds wrong.
+Nothing here reads that table. Facts come from the layers, the optimizer and the transforms rather than from the YAML
+wherever they show there, because a correct file may still build something wrong.
 """
 
 import contextlib
+import functools
 import inspect
 import math
 from collections.abc import Iterator
@@ -21,22 +22,24 @@ from paddleseg_ext.config.build import Builder, quietly
 from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.backbones import PUBLISHED
 from paddleseg_ext.engine.evaluate import evaluate
+from paddleseg_ext.models import ISANet, PSANet, PSPNet
+from paddleseg_ext.models.segmentor import Segmentor
 from paddleseg_ext.zoo import curves
 
 _DATA_SETS = {"PascalVOC": "voc12aug", "ADE20K": "ade20k", "Cityscapes": "cityscapes"}
-# What stands in for weights that Paddle would draw: drawing takes most of the time of building.
+# Replaces weights that Paddle would draw, because drawing takes most of the time of building.
 _UNDRAWN = 0.5
 
 
 class RowBuilder(Builder):
-    """Builds without data sets, without weights, and each backbone once.
+    """Builds without data sets and without weights, and builds every backbone once.
 
     Args:
         config: From ``load_config``.
-        backbones: Those built so far; keep it from one row to the next.
+        backbones: The backbones built so far. Pass the same dict for every row.
     """
 
-    def __init__(self, config: Config, backbones: dict) -> None:
+    def __init__(self, config: Config, backbones: dict[tuple[str, str], nn.Layer]) -> None:
         super().__init__(config, pretrained=False)
         self._backbones = backbones
 
@@ -48,24 +51,27 @@ class RowBuilder(Builder):
         if key not in self._backbones:
             self._backbones[key] = super().build_component_impl(component_class, *args, **kwargs)
         for parameter in self._backbones[key].parameters():
-            # An earlier row's groups of parameters leave their rates on them.
+            # The parameter groups of an earlier row leave their learning rates behind.
             parameter.optimize_attr["learning_rate"] = 1.0
         return self._backbones[key]
 
-    def transforms(self, dataset: str) -> list:
-        """The transforms of ``train_dataset`` or ``val_dataset``."""
+    def transforms(self, dataset: str) -> list[Any]:
+        """Build the transforms of ``train_dataset`` or ``val_dataset``."""
         return [self.build_component(item) for item in self.config.dic[dataset]["transforms"]]
 
 
-def built_facts(path: Union[str, Path], backbones: dict) -> dict:
-    """Build everything a YAML file describes but its data, and say what it is.
+def built_facts(path: Union[str, Path], backbones: dict[tuple[str, str], nn.Layer]) -> dict[str, Any]:
+    """Build everything that a YAML file describes except its data, and return the facts about it.
 
     Args:
         path: The file.
-        backbones: Those built so far, an empty dict at first; a network of 101 layers takes its time.
+        backbones: The backbones built so far, an empty dict at first. A network of 101 layers is slow to build.
+
+    Returns:
+        The facts, nested as a row of ``published.yml`` is.
 
     Raises:
-        UserError: The file is at fault, or something cannot be built.
+        UserError: The file is wrong, or something in it cannot be built.
     """
     config = load_config(path)
     train_cfg = config.train_dataset_cfg
@@ -76,7 +82,7 @@ def built_facts(path: Union[str, Path], backbones: dict) -> dict:
         train, val = builder.transforms("train_dataset"), builder.transforms("val_dataset")
     ignored = getattr(builder.train_dataset_class, "IGNORE_INDEX", train_cfg.get("ignore_index", 255))
     steps = [_step(transform, ignored) for transform in train]
-    main, auxiliary = _HEADS[type(model).__name__](model)
+    main, auxiliary = _heads(model)
     return {
         "model": type(model).__name__,
         "data": _data(config, builder, model),
@@ -98,7 +104,7 @@ def built_facts(path: Union[str, Path], backbones: dict) -> dict:
 
 @contextlib.contextmanager
 def _undrawn_weights() -> Iterator[None]:
-    """Weights that nobody draws on purpose become ``_UNDRAWN``."""
+    """Make ``_UNDRAWN`` the default of all weights, instead of a random draw."""
     constant = initializer.Constant(_UNDRAWN)
     initializer.set_global_initializer(constant, constant)
     try:
@@ -110,10 +116,10 @@ def _undrawn_weights() -> Iterator[None]:
 # --- training -------------------------------------------------------------------------------------------------------
 
 
-def _data(config: Config, builder: Builder, model: nn.Layer) -> dict:
+def _data(config: Config, builder: Builder, model: Segmentor) -> dict[str, Any]:
     train, val = config.train_dataset_cfg, config.val_dataset_cfg
     of_data = getattr(builder.train_dataset_class, "NUM_CLASSES", train.get("num_classes"))
-    classes = {of_data, *(conv.weight.shape[0] for conv in _classifiers(model))}
+    classes = {of_data, *(conv.weight.shape[0] for conv in model.classifiers)}
     return {
         "set": _DATA_SETS.get(train["type"], train["type"]) if train["type"] == val["type"] else None,
         "train": train.get("mode"),
@@ -122,7 +128,7 @@ def _data(config: Config, builder: Builder, model: nn.Layer) -> dict:
     }
 
 
-def _optimizer(optimizer: paddle.optimizer.Optimizer, model: nn.Layer) -> dict:
+def _optimizer(optimizer: paddle.optimizer.Optimizer, model: nn.Layer) -> dict[str, Any]:
     parameters = optimizer._parameter_list
     one_group = all(isinstance(parameter, paddle.Tensor) for parameter in parameters)
     alike = all(
@@ -140,7 +146,7 @@ def _optimizer(optimizer: paddle.optimizer.Optimizer, model: nn.Layer) -> dict:
     }
 
 
-def _learning_rate(builder: Builder, optimizer: paddle.optimizer.Optimizer, iterations: int) -> dict:
+def _learning_rate(builder: Builder, optimizer: paddle.optimizer.Optimizer, iterations: int) -> dict[str, Any]:
     schedule = builder.lr_scheduler
     rates = {}
     for iteration in curves.points(iterations):
@@ -157,7 +163,7 @@ def _learning_rate(builder: Builder, optimizer: paddle.optimizer.Optimizer, iter
     }
 
 
-def _loss(losses: dict) -> dict:
+def _loss(losses: dict[str, list[Any]]) -> dict[str, Any]:
     kinds = losses["types"]
     plain = all(type(loss).__name__ == "CrossEntropyLoss" and loss.top_k_percent_pixels == 1 for loss in kinds)
     averages = {getattr(loss, "avg_non_ignore", None) for loss in kinds}
@@ -171,31 +177,31 @@ def _loss(losses: dict) -> dict:
 
 
 def _rounded(weights: Any) -> Any:
-    """Class weights as they were written, which a loss keeps in float32."""
+    """Return class weights as the YAML writes them; a loss keeps them in float32."""
     return None if weights is None else [round(float(weight), 6) for weight in np.ravel(weights)]
 
 
 # --- network --------------------------------------------------------------------------------------------------------
 
 
-def _conv(layer: nn.Layer) -> dict:
-    """Facts of a convolution, or of the one in PaddleSeg's ``ConvBNReLU``."""
+def _conv(layer: nn.Layer) -> dict[str, Any]:
+    """Return the facts of a convolution, or of the convolution in PaddleSeg's ``ConvBNReLU``."""
     conv = getattr(layer, "_conv", layer)
     out_channels, in_channels, kernel, _ = conv.weight.shape
     return {"in": in_channels, "out": out_channels, "kernel": kernel, "bias": conv.bias is not None}
 
 
-def _dropout(layer: nn.Layer) -> dict:
+def _dropout(layer: nn.Layer) -> dict[str, Any]:
     return {"dropout": layer.p, "drops": "channels" if isinstance(layer, nn.Dropout2D) else "elements"}
 
 
-def _alike(facts: list) -> Any:
-    """What all of ``facts`` are, or all of them where they differ."""
+def _alike(facts: list[Any]) -> Any:
+    """Return the one fact if all of ``facts`` are equal, else all of them."""
     return facts[0] if all(fact == facts[0] for fact in facts) else facts
 
 
-def _initialisation(classifier: nn.Conv2D) -> str:
-    """By whom the weights of a classifier were drawn, from the weights themselves."""
+def _initialization(classifier: nn.Conv2D) -> str:
+    """Return the scheme that drew a classifier's weights, recognized by their spread."""
     weight = classifier.weight.numpy()
     if (weight == _UNDRAWN).all():
         return "paddle"
@@ -206,13 +212,20 @@ def _initialisation(classifier: nn.Conv2D) -> str:
     return f"standard deviation {spread:.3g}"
 
 
-def _aux_head(conv: nn.Layer, dropout: nn.Layer) -> dict:
+def _aux_head(conv: nn.Layer, dropout: nn.Layer) -> dict[str, Any]:
     facts = _conv(conv)
     width, in_channels = facts.pop("out"), facts.pop("in")
     return {"in_channels": in_channels, "channels": width, **facts, **_dropout(dropout)}
 
 
-def _psanet(model: nn.Layer) -> tuple:
+@functools.singledispatch
+def _heads(model: Segmentor) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the facts of the main and of the auxiliary head."""
+    raise TypeError(f"The facts of a {type(model).__name__} are not known.")
+
+
+@_heads.register
+def _psanet(model: PSANet) -> tuple[dict[str, Any], dict[str, Any]]:
     psa, head, auxiliary = model.psa, model.head, model.aux_head
     reduces, attentions = [psa.reduce_layer], [psa.attention]
     if psa.psa_type == "bi-direction":
@@ -232,12 +245,13 @@ def _psanet(model: nn.Layer) -> tuple:
         "proj": {**_conv(psa.proj), "padding": psa.proj._conv._padding},
         "fuse": _conv(head.conv_bn_relu),
         **_dropout(head.dropout),
-        "initialisation": _initialisation(head.conv),
+        "initialisation": _initialization(model.classifiers[0]),
     }
     return main, _aux_head(auxiliary.conv_bn_relu, auxiliary.dropout)
 
 
-def _pspnet(model: nn.Layer) -> tuple:
+@_heads.register
+def _pspnet(model: PSPNet) -> tuple[dict[str, Any], dict[str, Any]]:
     head = model.head
     pyramid, auxiliary = head.psp_module, head.auxlayer
     bins = list(pyramid.bin_sizes)
@@ -247,12 +261,13 @@ def _pspnet(model: nn.Layer) -> tuple:
         "level": _alike([_conv(stage[1]) for stage in pyramid.stages]),
         "fuse": _conv(pyramid.conv_bn_relu2),
         **_dropout(head.dropout),
-        "initialisation": _initialisation(head.conv),
+        "initialisation": _initialization(model.classifiers[0]),
     }
     return main, _aux_head(auxiliary.conv_bn_relu, auxiliary.dropout)
 
 
-def _isanet(model: nn.Layer) -> tuple:
+@_heads.register
+def _isanet(model: ISANet) -> tuple[dict[str, Any], dict[str, Any]]:
     head = model.head
     relations = (head.global_relation, head.local_relation)
     main = {
@@ -263,31 +278,18 @@ def _isanet(model: nn.Layer) -> tuple:
         "branches": ["attended", "feature"] if head.attended_first else ["feature", "attended"],
         "fuse": _conv(head.out_conv),
         **_dropout(head.cls[0]),
-        "initialisation": _initialisation(head.cls[1]),
+        "initialisation": _initialization(model.classifiers[0]),
     }
     return main, _aux_head(head.aux[0], head.aux[1])
 
 
-_HEADS = {"PSANet": _psanet, "PSPNet": _pspnet, "ISANet": _isanet}
-
-
-def _classifiers(model: nn.Layer) -> list:
-    """The convolutions that give the main and the auxiliary logits."""
-    head = model.head
-    if type(model).__name__ == "PSANet":
-        return [head.conv, model.aux_head.conv]
-    if type(model).__name__ == "PSPNet":
-        return [head.conv, head.auxlayer.conv]
-    return [head.cls[1], head.aux[2]]
-
-
-def _published_weights(pretrained: Optional[str]) -> dict:
-    """Where the weights come from that a YAML names as ``pretrained``."""
+def _published_weights(pretrained: Optional[str]) -> dict[str, Optional[str]]:
+    """Return the address that the YAML's ``pretrained`` weights were published at."""
     name = (pretrained or "").rpartition("zoo://")[2]
     return {"url": PUBLISHED.get(name, pretrained)}
 
 
-def _backbone(config: Config, backbone: nn.Layer) -> dict:
+def _backbone(config: Config, backbone: nn.Layer) -> dict[str, Any]:
     stem, stages = _stem(backbone), _blocks(backbone)
     if hasattr(backbone, "stem"):
         pooled = {"strided convolution"}
@@ -303,7 +305,7 @@ def _backbone(config: Config, backbone: nn.Layer) -> dict:
     }
 
 
-def _stages(backbone: nn.Layer) -> dict:
+def _stages(backbone: nn.Layer) -> dict[str, Any]:
     stem, stages = _stem(backbone), _blocks(backbone)
     middles = [[_middle(block) for block in stage] for stage in stages]
     strides = [stage[0]._stride[0] for stage in middles]
@@ -318,35 +320,36 @@ def _stages(backbone: nn.Layer) -> dict:
     }
 
 
-def _stem(backbone: nn.Layer) -> list:
-    """The convolutions of the stem, of our ResNet or of PaddleSeg's ``ResNet_vd``."""
+def _stem(backbone: nn.Layer) -> list[nn.Conv2D]:
+    """Return the convolutions of the stem, of our ResNet or of PaddleSeg's ``ResNet_vd``."""
     if hasattr(backbone, "stem"):
         return [layer for layer in backbone.stem if isinstance(layer, nn.Conv2D)]
     return [layer._conv for layer in (backbone.conv1_1, backbone.conv1_2, backbone.conv1_3)]
 
 
-def _blocks(backbone: nn.Layer) -> list:
+def _blocks(backbone: nn.Layer) -> list[list[nn.Layer]]:
+    """Return the blocks of each stage, of our ResNet or of PaddleSeg's ``ResNet_vd``."""
     if hasattr(backbone, "stem"):
         return [list(getattr(backbone, f"layer{i}")) for i in range(1, 5)]
     return backbone.stage_list
 
 
 def _middle(block: nn.Layer) -> nn.Conv2D:
-    """The 3x3 convolution of a bottleneck, which carries stride and dilation."""
+    """Return the 3x3 convolution of a bottleneck. It has the block's stride and dilation."""
     return block.conv2 if isinstance(block.conv2, nn.Conv2D) else block.conv1._conv
 
 
 # --- pictures -------------------------------------------------------------------------------------------------------
 
 
-def _eight_bit(values: Any, scale: float) -> list:
-    """Mean or std of ``Normalize``, which divides pixels by its scale first, for pixels from 0 to 255 of 3 channels."""
+def _eight_bit(values: Any, scale: float) -> list[float]:
+    """Return mean or std of ``Normalize`` for pixels from 0 to 255 of 3 channels; it divides them by scale first."""
     values = [float(value) * scale for value in np.ravel(values)]
     return values * 3 if len(values) == 1 else values
 
 
 def _fill(values: Any) -> Any:
-    """The number that pads every channel, or the numbers that pad them where they differ."""
+    """Return the number that pads every channel, or all numbers if the channels differ."""
     values = {float(value) for value in np.ravel(values)}
     return values.pop() if len(values) == 1 else sorted(values)
 
@@ -355,12 +358,12 @@ def _label(value: float, ignored: int) -> Any:
     return "ignored" if value == ignored else value
 
 
-def _random(transform: Any, name: str) -> dict:
+def _random(transform: Any, name: str) -> dict[str, Any]:
     return {"range": getattr(transform, f"{name}_range"), "probability": getattr(transform, f"{name}_prob")}
 
 
-def _step(transform: Any, ignored: int) -> dict:
-    """One transform of a training pipeline in the table's words; ``ignored`` is the label of void pixels."""
+def _step(transform: Any, ignored: int) -> dict[str, Any]:
+    """Return the facts of one training transform; ``ignored`` is the label of void pixels."""
     kind, t = type(transform).__name__, transform
     if kind == "ResizeByRatio":
         return {"step": "resize", "base": list(t.base_size), "ratio": [t.min_ratio, t.max_ratio]}
@@ -415,7 +418,7 @@ def _step(transform: Any, ignored: int) -> dict:
 
 
 def _resize(resize: Any) -> Any:
-    """The size that pictures are brought to before a test."""
+    """Return the size that a test resizes pictures to."""
     if resize is None:
         return None
     if hasattr(resize, "long_size"):
@@ -427,8 +430,8 @@ def _resize(resize: Any) -> Any:
     return {word: value, "interpolation": resize.interpolation}
 
 
-def _pad(pad: Any) -> dict:
-    """What pictures are padded to before a test."""
+def _pad(pad: Any) -> dict[str, Any]:
+    """Return the size that a test pads pictures to."""
     facts = {}
     if pad.target_size is not None:
         facts["at_least" if pad.at_least else "to"] = list(pad.target_size)
@@ -440,17 +443,17 @@ def _pad(pad: Any) -> dict:
     return facts
 
 
-def _test(config: Config, transforms: list) -> dict:
+def _test(config: Config, transforms: list[Any]) -> dict[str, Any]:
     kinds = {type(transform).__name__: transform for transform in transforms}
     resize = kinds.pop("ResizeByRatio", None) or kinds.pop("ResizeByLong", None)
-    pad, normalise = kinds.pop("PadToSize", None), kinds.pop("Normalize", None)
+    pad, normalize = kinds.pop("PadToSize", None), kinds.pop("Normalize", None)
     protocol = {name: p.default for name, p in inspect.signature(evaluate).parameters.items()}
     protocol.update(config.test_config)
     facts = {
         "mode": "slide" if protocol["is_slide"] else "whole",
         "resize": _resize(resize),
-        "mean": None if normalise is None else _eight_bit(normalise.mean, normalise.scale),
-        "std": None if normalise is None else _eight_bit(normalise.std, normalise.scale),
+        "mean": None if normalize is None else _eight_bit(normalize.mean, normalize.scale),
+        "std": None if normalize is None else _eight_bit(normalize.std, normalize.scale),
         "logits": "once" if protocol["resize_once"] else "twice",
         "align_corners": bool(protocol["align_corners"]),
         "absent_classes": protocol["absent_classes"],
@@ -467,11 +470,11 @@ def _test(config: Config, transforms: list) -> dict:
         }
     if pad is not None:
         facts["pad"] = _pad(pad)
-    if normalise is not None and normalise.channel_order != "RGB":
-        facts["channel_order"] = normalise.channel_order
+    if normalize is not None and normalize.channel_order != "RGB":
+        facts["channel_order"] = normalize.channel_order
     if protocol["interpolation"] != "linear":
         facts["interpolation"] = protocol["interpolation"]
-    # What the table has no word for must not go unseen: the plain figure is measured without augmentation.
+    # The table does not have words for these, and the plain figure is measured without them.
     for switch in ("aug_eval", "flip_vertical"):
         if protocol[switch]:
             facts[switch] = True

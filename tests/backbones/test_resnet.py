@@ -1,5 +1,6 @@
 import paddle
 import pytest
+from paddleseg.cvlibs import manager
 
 from paddleseg_ext.backbones import (
     ResNet18_v1c,
@@ -55,3 +56,8 @@ def test_input_channels():
 def test_wrong_output_stride_is_told_in_a_sentence():
     with pytest.raises(UserError, match="output_stride 4"):
         ResNet50_v1c(output_stride=4)
+
+
+@pytest.mark.parametrize("build", [ResNet18_v1c, ResNet50_v1c, ResNet101_v1c, ResNet50_deepstem, ResNet101_deepstem])
+def test_registered(build):
+    assert manager.BACKBONES[build.__name__] is build

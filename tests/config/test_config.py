@@ -212,7 +212,7 @@ def test_psanet_paddles_own_model(scenes):
     (
         ({}, "mask_w", "mask_h and mask_w go together, and mask_w is missing"),
         ({}, "mask_h", "mask_h and mask_w go together, and mask_h is missing"),
-        ({"mask_size": [5, 7]}, None, "mask_h and mask_w say what mask_size says"),
+        ({"mask_size": [5, 7]}, None, "mask_h and mask_w are another way to write mask_size"),
         ({"mask_size": 5}, "mask_h", "mask_h and mask_w go together, and mask_h is missing"),
         ({"mask_h": 0}, None, "mask_h must be a positive whole number, not 0"),
         ({"mask_w": "7"}, None, "mask_w must be a positive whole number, not 7"),

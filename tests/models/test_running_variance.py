@@ -6,12 +6,11 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_ext.backbones import ResNet18_v1c
-from paddleseg_ext.models import ISANet, PSANet, PSPNet
 from paddleseg_ext.models.running_variance import keep_unbiased_variance
+from tests.models.small import LAYOUTS, small
 
 
-def normalisation(**settings):
+def normalization(**settings):
     layer = paddle.nn.BatchNorm2D(3, **settings)
     layer._variance.set_value(np.array([0.5, 1.0, 2.0], "float32"))
     keep_unbiased_variance(layer)
@@ -30,7 +29,7 @@ def expected(x, momentum=0.9, old=(0.5, 1.0, 2.0)):
 @pytest.mark.parametrize("shape", [(2, 3, 1, 1), (2, 3, 4, 5)])
 @pytest.mark.parametrize("momentum", [0.9, 0.6])
 def test_unbiased_variance_joins_the_running_one(shape, momentum):
-    layer, plain, x = normalisation(momentum=momentum), paddle.nn.BatchNorm2D(3, momentum=momentum), batch(*shape)
+    layer, plain, x = normalization(momentum=momentum), paddle.nn.BatchNorm2D(3, momentum=momentum), batch(*shape)
     variance = layer._variance
     output = layer(x)
     np.testing.assert_allclose(variance.numpy(), expected(x, momentum), rtol=1e-6)
@@ -41,7 +40,7 @@ def test_unbiased_variance_joins_the_running_one(shape, momentum):
 
 
 def test_gradients_are_the_layers_own():
-    layer, plain, x, y = normalisation(), paddle.nn.BatchNorm2D(3), batch(2, 3, 4, 5), batch(2, 3, 4, 5)
+    layer, plain, x, y = normalization(), paddle.nn.BatchNorm2D(3), batch(2, 3, 4, 5), batch(2, 3, 4, 5)
     for each, image in ((layer, x), (plain, y)):
         (each(image) ** 3).sum().backward()
     assert (x.grad.numpy() == y.grad.numpy()).all()
@@ -49,7 +48,7 @@ def test_gradients_are_the_layers_own():
 
 
 def test_evaluation_and_a_single_value_leave_it():
-    layer = normalisation()
+    layer = normalization()
     layer.eval()
     layer(batch(2, 3, 4, 5))
     np.testing.assert_array_equal(layer._variance.numpy(), np.array([0.5, 1.0, 2.0], "float32"))
@@ -59,14 +58,14 @@ def test_evaluation_and_a_single_value_leave_it():
 
 
 def test_a_second_call_changes_nothing_more():
-    layer, x = normalisation(), batch(2, 3, 1, 1)
+    layer, x = normalization(), batch(2, 3, 1, 1)
     keep_unbiased_variance(layer)
     layer(x)
     np.testing.assert_allclose(layer._variance.numpy(), expected(x), rtol=1e-6)
 
 
 def test_a_copy_keeps_its_own():
-    layer, x = normalisation(), batch(2, 3, 1, 1)
+    layer, x = normalization(), batch(2, 3, 1, 1)
     twin = copy.deepcopy(layer)
     twin(x)
     np.testing.assert_allclose(twin._variance.numpy(), expected(x), rtol=1e-6)
@@ -75,7 +74,7 @@ def test_a_copy_keeps_its_own():
 
 @pytest.mark.parametrize("level", ["O1", "O2"])
 def test_mixed_precision(level):
-    layer, x = normalisation(), batch(2, 3, 1, 1)
+    layer, x = normalization(), batch(2, 3, 1, 1)
     with paddle.amp.auto_cast(level=level, dtype="bfloat16", custom_black_list={"batch_norm"}):
         layer(x)
     assert layer._variance.dtype == paddle.float32
@@ -83,7 +82,7 @@ def test_mixed_precision(level):
 
 
 def test_training_as_a_static_graph():
-    layer, x = normalisation(), batch(2, 3, 1, 1)
+    layer, x = normalization(), batch(2, 3, 1, 1)
     variance = layer._variance
     static = paddle.jit.to_static(paddle.nn.Sequential(layer), full_graph=True)
     for _ in range(2):
@@ -92,41 +91,29 @@ def test_training_as_a_static_graph():
 
 
 def following(model):
-    return [getattr(layer, "_unbiased_variance", False) for layer in normalisations(model)]
+    return [getattr(layer, "_unbiased_variance", False) for layer in normalizations(model)]
 
 
-def normalisations(model):
+def normalizations(model):
     return [layer for layer in model.sublayers() if isinstance(layer, paddle.nn.BatchNorm2D)]
 
 
-@pytest.mark.parametrize(
-    ("model", "layout", "follows"),
-    [
-        (PSPNet, "paddleseg", False),
-        (ISANet, "paddleseg", False),
-        (PSANet, "psanet_paddle", False),
-        (PSPNet, "ssseg", True),
-        (ISANet, "mmseg", True),
-        (ISANet, "openseg", True),
-        (PSANet, "semseg", True),
-    ],
-)
-def test_by_layout(model, layout, follows):
-    built = model(3, ResNet18_v1c(base_channels=8), layout=layout, align_corners=True)
-    assert set(following(built)) == {follows}
+@pytest.mark.parametrize(("name", "layout"), LAYOUTS)
+def test_by_layout(name, layout):
+    assert set(following(small(name, layout))) == {layout not in ("paddleseg", "psanet_paddle")}
 
 
 def test_layers_put_in_later_follow_once_training_starts():
-    """``convert_sync_batchnorm`` replaces every normalisation."""
-    model = PSPNet(3, ResNet18_v1c(base_channels=8), layout="mmseg")
+    """``convert_sync_batchnorm`` replaces every normalization."""
+    model = small("PSPNet", "mmseg")
     model.backbone.stem[1] = paddle.nn.BatchNorm2D(4)
     assert following(model).count(False) == 1
     model.train()
     assert all(following(model))
 
 
-def test_synchronised_layers_follow():
-    model = PSPNet(3, ResNet18_v1c(base_channels=8), layout="ssseg")
+def test_synchronized_layers_follow():
+    model = small("PSPNet", "ssseg")
     model = paddle.nn.SyncBatchNorm.convert_sync_batchnorm(model)
     model.train()
     found = [layer for layer in model.sublayers() if isinstance(layer, paddle.nn.SyncBatchNorm)]

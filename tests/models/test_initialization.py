@@ -6,13 +6,15 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_ext.backbones import ResNet18_v1c
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
+from tests.models.small import TwoConvolutions
 
+# The widths of a ResNet-18's last two features.
+CHANNELS = (256, 512)
 BUILD = {
-    "PSPNet": lambda layout: PSPNet(19, ResNet18_v1c(), layout=layout, pp_out_channels=64),
-    "PSANet": lambda layout: PSANet(19, ResNet18_v1c(), layout=layout, mask_size=9, feats_channels=64),
-    "ISANet": lambda layout: ISANet(19, ResNet18_v1c(), layout=layout, isa_channels=64),
+    "PSPNet": lambda layout: PSPNet(19, TwoConvolutions(CHANNELS), layout=layout, pp_out_channels=64),
+    "PSANet": lambda layout: PSANet(19, TwoConvolutions(CHANNELS), layout=layout, mask_size=9, feats_channels=64),
+    "ISANet": lambda layout: ISANet(19, TwoConvolutions(CHANNELS), layout=layout, isa_channels=64),
 }
 
 
@@ -41,12 +43,12 @@ def test_torch_default(model):
 @pytest.mark.parametrize("model", sorted(BUILD))
 def test_mmsegmentation(model):
     paddle.seed(4)
-    for name, layer, normalised, classifies in convolutions(BUILD[model]("mmseg")):
+    for name, layer, normalized, classifies in convolutions(BUILD[model]("mmseg")):
         weight = layer.weight.numpy()
         if classifies:
             assert abs(weight.std() - 0.01) < 0.001, name
             assert (layer.bias.numpy() == 0).all(), name
-        elif normalised:
+        elif normalized:
             expected = math.sqrt(2 / (weight.shape[0] * weight.shape[2] * weight.shape[3]))
             assert abs(weight.std() / expected - 1) < 0.05, name
             assert np.abs(weight).max() > 2.5 * expected, name
