@@ -8,6 +8,7 @@ import paddle
 from paddleseg.cvlibs import manager
 from paddleseg.utils import logger, seg_env
 
+from paddleseg_ext.convert.implementations.imagenet import IMAGENET
 from paddleseg_ext.convert.output import convert_file
 from paddleseg_ext.engine.build import quietly
 from paddleseg_ext.engine.download import DownloadFailed, download, name_of
@@ -20,7 +21,7 @@ PUBLISHED = {
     "resnet50_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet50_v1c-2cccc1ad.pth",
     "resnet101_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet101_v1c-e67eebb6.pth",
 }
-# Of the processes of one machine one fetches and the others wait for it.
+# One process of a machine fetches; the others wait for it as long as this.
 _LOCK_SECONDS = 3600
 
 
@@ -33,12 +34,12 @@ def convert_backbone(checkpoint: Union[str, Path], backbone: str, output: Union[
         output: The ``.pdparams`` file.
 
     Raises:
-        UserError: The file cannot be read, or does not hold every weight of that backbone and nothing else but an
-            ImageNet classifier.
+        UserError: The file cannot be read, lacks a weight of that backbone, or holds more than that and an ImageNet
+            classifier.
     """
     with quietly(), paddle.LazyGuard():
         model = manager.BACKBONES[backbone]()
-    convert_file(checkpoint, output, {"backbone": backbone}, model=model, source="imagenet")
+    convert_file(checkpoint, output, {"backbone": backbone}, model=model, implementation=IMAGENET.name)
 
 
 def locate_published(name: str, key: str) -> Path:

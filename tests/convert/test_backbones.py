@@ -88,8 +88,8 @@ def test_pixels_go_with_the_backbone_of_openseg(renamed, tmp_path):
         state = {key.removeprefix("resinit."): value for key, value in state.items()}
     model = {"type": "ISANet", "layout": "openseg", "backbone": {"type": "ResNet50_deepstem"}}
     path = write_yaml(tmp_path, model)
-    conversion = convert_weights(state, path, source=None if renamed else "openseg")
-    assert (conversion.found.source, conversion.found.model) == ("openseg", "backbone")
+    conversion = convert_weights(state, path, implementation=None if renamed else "openseg")
+    assert (conversion.found.implementation.name, conversion.found.model) == ("openseg", "backbone")
     (remark,) = conversion.remarks
     assert remark.startswith("an ImageNet backbone of openseg.pytorch goes with Normalize: {mean: [102.9801, ")
     content = yaml.safe_load(path.read_text())
@@ -103,7 +103,7 @@ def test_pixels_go_with_the_backbone_of_openseg(renamed, tmp_path):
         }
     ]
     path.write_text(yaml.safe_dump(content))
-    assert convert_weights(state, path, source="openseg").remarks == ()
+    assert convert_weights(state, path, implementation="openseg").remarks == ()
     # Nobody's word for it: semseg's, whose pixels are the usual ones.
     assert convert_weights(published("resnet50_v2"), path).remarks == ()
 

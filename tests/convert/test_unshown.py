@@ -7,11 +7,11 @@ import paddle
 import pytest
 from paddleseg.cvlibs import manager
 
-from paddleseg_ext.convert.notes import notes_of
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 from paddleseg_ext.convert.target import MODELS, shapes_of
-from paddleseg_ext.convert.unshown import NOTED, UNSHOWN, table
+from paddleseg_ext.convert.unshown import UNSHOWN, table
 from paddleseg_ext.engine.build import quietly
-from tests.convert.test_notes import HEADS, NEW, openseg, text_of
+from tests.convert.test_notes import NEW, openseg, text_of
 
 # Another value for every argument that a model or a backbone has.
 OTHERS = {
@@ -71,20 +71,24 @@ def test_every_argument_that_does_not_show_is_listed():
     assert found == {key for key in UNSHOWN if key.startswith("model.")}
 
 
-@pytest.mark.parametrize("source", NOTED)
-def test_what_is_noted_is_what_the_list_says(source):
+@pytest.mark.parametrize("name", [name for name, one in IMPLEMENTATIONS.items() if one.noted])
+def test_what_is_noted_is_what_the_implementation_says(name):
     slide = "test_cfg=dict(mode='slide', crop_size=(512, 769), stride=(341, 513))"
     pipeline = "test_pipeline = [dict(type='Resize', scale=(2049, 1025), keep_ratio=True)]"
+    resize = {"trans_seq": ["resize"], "resize": {"min_side_length": 520}}
+    implementation = IMPLEMENTATIONS[name]
     found = set()
-    if source == "mmseg":
-        for model in HEADS:
-            checkpoint = {"meta": {"cfg": text_of(model, network=slide, rest=NEW + pipeline)}}
-            found |= set(notes_of(checkpoint, source, model).settings)
-    else:
-        resize = {"trans_seq": ["resize"], "resize": {"min_side_length": 520}}
-        found = set(notes_of({"config_dict": openseg(val_trans=resize)}, source, "isanet").settings)
-    # Sizes stand for the switch they go with, and a width shows.
-    assert found - {"test_config.crop_size", "test_config.stride", "model.isa_channels"} == NOTED[source]
+    for model in implementation.models:
+        text = text_of(model, network=slide, rest=NEW + pipeline)
+        checkpoint = {"meta": {"cfg": text}, "config_dict": openseg(val_trans=resize)}
+        found |= set(implementation.notes_of(checkpoint, model).settings)
+    # Sizes stand for the switch that they go with.
+    assert found - {"test_config.crop_size", "test_config.stride"} == implementation.noted
+
+
+def test_only_those_who_can_read_notes_list_what_they_note():
+    for implementation in IMPLEMENTATIONS.values():
+        assert bool(implementation.noted) == (implementation.read_notes is not None)
 
 
 def test_the_documents_hold_the_table():

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from paddleseg_ext.convert.__main__ import main
-from paddleseg_ext.convert.settings import IMAGENET_PIXELS
+from paddleseg_ext.convert.implementation import IMAGENET_PIXELS
 from paddleseg_ext.engine import cli
 from paddleseg_ext.engine.build import Builder
 from paddleseg_ext.engine.config import load_config

@@ -1,0 +1,259 @@
+"""What mmsegmentation notes beside its weights: its whole configuration, as Python text in ``meta``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from paddleseg_ext.convert.configuration_text import UNKNOWN, read_configuration
+from paddleseg_ext.convert.notes import Notes, are_numbers, frozen, listed, mapping, require
+from paddleseg_ext.convert.refusal import Refused, shown
+
+# (strides, dilations) of the four stages -> output stride.
+_STRIDES = {
+    ((1, 2, 1, 1), (1, 1, 2, 4)): 8,
+    ((1, 2, 2, 1), (1, 1, 1, 2)): 16,
+    ((1, 2, 2, 2), (1, 1, 1, 1)): 32,
+}
+_EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class _Key:
+    """A key of mmsegmentation's heads: our key, its default (None: it has none), whether it is a list."""
+
+    ours: str
+    default: Any
+    is_list: bool = False
+
+
+_HEADS = {"PSAHead": "psanet", "PSPHead": "pspnet", "ISAHead": "isanet"}
+_HEAD_KEYS = {
+    "psanet": {
+        # The head asks for it, so it has no default.
+        "mask_size": _Key("model.mask_size", None, is_list=True),
+        "psa_type": _Key("model.psa_type", "bi-direction"),
+        "compact": _Key("model.compact", False),
+        "shrink_factor": _Key("model.shrink_factor", 2),
+        "normalization_factor": _Key("model.normalization_factor", 1.0),
+        "psa_softmax": _Key("model.psa_softmax", True),
+    },
+    "pspnet": {"pool_scales": _Key("model.bin_sizes", (1, 2, 3, 6), is_list=True)},
+    "isanet": {
+        "down_factor": _Key("model.down_factor", (8, 8), is_list=True),
+        "isa_channels": _Key("model.isa_channels", None),
+    },
+}
+_ANY_HEAD = {"align_corners": _Key("model.align_corners", False), "dropout_ratio": _Key("model.dropout", 0.1)}
+# Keys that change no prediction, or show in names and shapes.
+_WITHOUT_EFFECT = {
+    "type", "in_channels", "channels", "num_classes", "in_index", "depth", "stem_channels", "base_channels", "strides",
+    "dilations", "contract_dilation", "norm_cfg", "act_cfg", "loss_decode", "ignore_index", "sampler", "init_cfg",
+    "pretrained", "train_cfg", "norm_eval", "frozen_stages", "with_cp", "zero_init_residual",
+}  # fmt: skip
+# The values that the models here have.
+_ONLY = {
+    "decode_head": {
+        "input_transform": (None,),
+        "conv_cfg": (None,),
+        # A threshold belongs to a sigmoid over one channel.
+        "threshold": (None,),
+    },
+    "auxiliary_head": {
+        "type": ("FCNHead",),
+        "num_convs": (1,),
+        "kernel_size": (3,),
+        "dilation": (1,),
+        "concat_input": (False,),
+        "input_transform": (None,),
+        "conv_cfg": (None,),
+    },
+    "backbone": {
+        "type": ("ResNetV1c",),
+        "style": ("pytorch",),
+        "deep_stem": (True,),
+        "avg_down": (False,),
+        "num_stages": (4,),
+        "out_indices": ((0, 1, 2, 3),),
+        "multi_grid": (None, (1, 1, 1)),
+        "dcn": (None,),
+        "stage_with_dcn": ((False, False, False, False),),
+        "plugins": (None,),
+        "conv_cfg": (None,),
+    },
+}
+_NORMALIZATIONS = ("BN", "SyncBN", "MMSyncBN", "NaiveSyncBN", "BN2d", "SyncBatchNorm", "BatchNorm2d")
+# Steps of a test pipeline that leave sizes alone.
+_LOADING = {
+    "LoadImageFromFile", "LoadAnnotations", "PackSegInputs", "Normalize", "ImageToTensor", "Collect", "RandomFlip",
+}  # fmt: skip
+NOTED = frozenset(
+    {
+        *(key.ours for keys in (_ANY_HEAD, *_HEAD_KEYS.values()) for key in keys.values()),
+        "model.backbone_indices",
+        "model.backbone.output_stride",
+        "model.backbone.contract_dilation",
+        "Normalize",
+        "ResizeByRatio",
+        "test_config.is_slide",
+    }
+)
+
+
+def read_notes(checkpoint: Mapping, model: str) -> Notes:
+    """What the configuration in ``checkpoint`` says of ``model``, in the words of our YAML."""
+    meta = mapping(checkpoint.get("meta")) or {}
+    # 0.x writes config, 1.x writes cfg.
+    noted = next((meta[key] for key in ("cfg", "config") if meta.get(key)), None)
+    if noted is None:
+        return Notes(absent=True)
+    configuration = read_configuration(noted)
+    notes = Notes(unread=configuration is None)
+    _read_model(configuration or {}, model, notes)
+    return notes
+
+
+def _read_model(configuration: Mapping, model: str, notes: Notes) -> None:
+    """Read the whole configuration. What a head leaves out has mmsegmentation's default."""
+    network = mapping(configuration.get("model")) or configuration
+    head, auxiliary, backbone = (_part(network, key, notes) for key in ("decode_head", "auxiliary_head", "backbone"))
+    _read_backbone(backbone, notes)
+    known = {**_ANY_HEAD, **_HEAD_KEYS[model]}
+    unread = [name.partition(".")[2] for name in notes.passed_over if name.startswith("decode_head.")]
+    for key, one in known.items():
+        value = head.get(key)
+        if key in head:
+            notes.settings[one.ours] = listed(value) if one.is_list else value
+        elif _HEADS.get(_unscoped(head.get("type"))) == model and one.default is not None and key not in unread:
+            notes.settings[one.ours] = listed(one.default) if one.is_list else one.default
+    for name, part in (("decode_head", head), ("auxiliary_head", auxiliary), ("backbone", backbone)):
+        for key, value in part.items():
+            if key in _ONLY[name]:
+                require(f"{name}.{key}", _unscoped(frozen(value), key), _ONLY[name][key])
+            elif key == "out_channels":
+                require(f"{name}.{key}", value, (None, part.get("num_classes")))
+            elif key not in _WITHOUT_EFFECT and key not in known:
+                notes.passed_over.append(f"{name}.{key}")
+        _require_normalization(name, part)
+    indices = [part.get("in_index") for part in (auxiliary, head)]
+    if all(type(index) is int and -4 <= index < 4 for index in indices):
+        notes.settings["model.backbone_indices"] = [index % 4 for index in indices]
+    _read_protocol(configuration, network, notes)
+
+
+def _read_backbone(backbone: Mapping, notes: Notes) -> None:
+    strides, dilations = (frozen(backbone.get(key)) for key in ("strides", "dilations"))
+    if isinstance(strides, tuple):
+        known = {pair[0]: pair for pair in _STRIDES}
+        pair = (strides, dilations if isinstance(dilations, tuple) else known.get(strides, (None, None))[1])
+        if pair not in _STRIDES:
+            raise Refused(
+                f"notes strides {shown(str(strides))} and dilations {shown(str(dilations))} of its backbone; here are "
+                "those of output strides 8, 16 and 32 only, so it would predict something else"
+            )
+        notes.settings["model.backbone.output_stride"] = _STRIDES[pair]
+        if pair[1][3] == 1:
+            return  # Nothing is dilated, so nothing can be contracted.
+    if "contract_dilation" in backbone or "type" in backbone:
+        notes.settings["model.backbone.contract_dilation"] = backbone.get("contract_dilation", False)
+
+
+def _require_normalization(name: str, part: Mapping) -> None:
+    norm, activation = part.get("norm_cfg"), part.get("act_cfg")
+    if "norm_cfg" in part and norm is None:
+        raise Refused(
+            f"was built without normalization ({name}.norm_cfg=None); the models here have batch normalization after "
+            "each convolution, so it cannot be converted"
+        )
+    if isinstance(norm, Mapping):
+        require(f"{name}.norm_cfg.type", _unscoped(norm.get("type", "BN")), _NORMALIZATIONS)
+        require(f"{name}.norm_cfg.eps", norm.get("eps", _EPSILON), (_EPSILON,))
+    if "act_cfg" in part:
+        require(f"{name}.act_cfg.type", _unscoped((mapping(activation) or {}).get("type")), ("ReLU",))
+
+
+def _unscoped(value: Any, key: str = "type") -> Any:
+    """The name of a class without its module, or without the package that registers it; other keys' values as is."""
+    return value.rpartition(".")[2] if key == "type" and isinstance(value, str) else value
+
+
+def _read_protocol(configuration: Mapping, network: Mapping, notes: Notes) -> None:
+    # 0.x had it beside the model.
+    places = [mapping(place.get("test_cfg")) or {} for place in (network, configuration)]
+    test = next((one for one in places if "mode" in one), {})
+    if test.get("mode") in ("whole", "slide"):
+        notes.settings["test_config.is_slide"] = test["mode"] == "slide"
+        if test["mode"] == "slide":
+            for key in ("crop_size", "stride"):
+                side = listed(test.get(key))
+                if side is not None:
+                    # mmsegmentation says (height, width).
+                    notes.settings[f"test_config.{key}"] = side[::-1]
+    norm = mapping(configuration.get("img_norm_cfg")) or {}
+    rgb = norm.get("to_rgb", True)
+    for place in (configuration, network):
+        preprocessor = mapping(place.get("data_preprocessor")) or {}
+        if preprocessor.get("mean") is not None:
+            norm, rgb = preprocessor, preprocessor.get("bgr_to_rgb", False)
+        if preprocessor.get("test_cfg") and "data_preprocessor.test_cfg" not in notes.passed_over:
+            notes.passed_over.append("data_preprocessor.test_cfg")
+    mean, std = listed(norm.get("mean")), listed(norm.get("std"))
+    if are_numbers(mean) and are_numbers(std):
+        mean, std = ([round(float(value) / 255, 10) for value in values] for values in (mean, std))
+        order = "RGB" if rgb else "BGR"
+        notes.settings["Normalize"] = {"mean": mean, "std": std, "scale": 255, "channel_order": order}
+    steps = _test_steps(configuration)
+    if steps is not None:
+        # A pipeline without a resize is a setting too: pictures keep their size.
+        notes.settings["ResizeByRatio"] = None
+    for step in steps or ():
+        kind = _unscoped(step.get("type"))
+        if kind in ("Resize", "MultiScaleFlipAug"):
+            _read_resize(kind, step, notes)
+        elif kind not in _LOADING:
+            notes.passed_over.append(f"test_pipeline.{kind}")
+
+
+def _read_resize(kind: str, step: Mapping, notes: Notes) -> None:
+    """Read the size that a test resizes pictures to."""
+    size, resize = listed(step.get("scale", step.get("img_scale"))), step
+    if kind == "MultiScaleFlipAug":
+        # 0.x gives the size to the outer step; the inner resize keeps proportions unless it says otherwise.
+        inner = step.get("transforms")
+        inner = inner if isinstance(inner, (list, tuple)) else ()
+        resize = next((one for one in inner if isinstance(one, Mapping) and _unscoped(one.get("type")) == "Resize"), {})
+    interpolation = {"bilinear": "linear", "bicubic": "cubic"}.get(resize.get("interpolation", "bilinear"))
+    if not are_numbers(size) or len(size) != 2 or interpolation is None:
+        del notes.settings["ResizeByRatio"]
+        notes.passed_over.append(f"test_pipeline.{kind}")
+        return
+    keeps = resize.get("keep_ratio", kind == "MultiScaleFlipAug")
+    notes.settings["ResizeByRatio"] = {
+        "base_size": size,
+        "fit": "inside" if keeps else "stretch",
+        "interpolation": interpolation,
+    }
+
+
+def _test_steps(configuration: Mapping) -> Optional[list]:
+    """The steps of the test pipeline; those of the tested data set come first. None: there are no such steps."""
+    for place in (("test_dataloader", "dataset"), ("data", "test"), ()):
+        held: Any = configuration
+        for key in place:
+            held = mapping(held.get(key)) or {}
+        found = held.get("pipeline" if place else "test_pipeline")
+        if isinstance(found, (list, tuple)):
+            return [step for step in found if isinstance(step, Mapping)]
+    return None
+
+
+def _part(network: Mapping, key: str, notes: Notes) -> Mapping:
+    """The settings of a head or the backbone that are plain values; the others are noted as passed over.
+
+    ``auxiliary_head`` may be a list that holds one head.
+    """
+    part = network.get(key)
+    if isinstance(part, (list, tuple)) and len(part) == 1:
+        part = part[0]
+    part = mapping(part) or {}
+    notes.passed_over += [f"{key}.{name}" for name, value in part.items() if value is UNKNOWN]
+    return {name: value for name, value in part.items() if value is not UNKNOWN}
