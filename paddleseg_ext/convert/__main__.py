@@ -82,8 +82,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--write_config {flags.write_config}: a configuration ends in .yml; call it so.")
     if flags.output is not None and Path(flags.output).is_dir():
         raise UserError(f"--output {flags.output} is a folder; name the file to write.")
-    settings = {"config": flags.config, "entry": flags.entry, "opts": flags.opts}
-    settings["implementation"] = flags.implementation
+    settings = {name: getattr(flags, name) for name in ("config", "implementation", "entry", "opts")}
     if flags.write_config is None:
         _convert(flags, settings)
         return

@@ -16,15 +16,8 @@ from paddleseg_ext.convert.names import our_name
 from paddleseg_ext.convert.refusal import Refused, shown
 
 # What training scripts of several implementations save beside the weights.
-_LEFT_OUT = {
-    "optimizer": "state of the optimizer",
-    "grad_scaler": "state of mixed precision",
-    "amp": "state of mixed precision",
-}
-_TRACKED = "num_batches_tracked"
-_TRACKED_REASON = "count of batches that torch's batch normalization has seen"
+_LEFT_OUT = {"optimizer": "state of the optimizer", **dict.fromkeys(("grad_scaler", "amp"), "state of mixed precision")}
 _CLASSIFIERS = ("fc.weight", "fc.bias", "out.weight", "out.bias")
-_CLASSIFIER_REASON = "ImageNet classifier, of files that hold a backbone alone"
 _PREFIX = "module."
 
 
@@ -201,10 +194,10 @@ def _uses_paddle_names(names: Iterable[str]) -> bool:
 
 def _reason_to_leave_out(name: str, implementation: Implementation, model: str) -> Optional[str]:
     """Why a tensor is not wanted; None if it is."""
-    if name.rpartition(".")[2] == _TRACKED:
-        return _TRACKED_REASON
+    if name.rpartition(".")[2] == "num_batches_tracked":
+        return "count of batches that torch's batch normalization has seen"
     if model == "backbone" and name.removeprefix(_PREFIX) in _CLASSIFIERS:
-        return _CLASSIFIER_REASON
+        return "ImageNet classifier, of files that hold a backbone alone"
     return implementation.left_out_weights.get(name)
 
 

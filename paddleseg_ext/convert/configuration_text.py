@@ -10,13 +10,10 @@ UNKNOWN = object()
 
 
 def read_configuration(noted: Any) -> Optional[Mapping[str, Any]]:
-    """A configuration as a mapping of plain values; ``UNKNOWN`` stands for values that are none.
+    """A configuration as a mapping of plain values; None if it cannot be read.
 
-    Args:
-        noted: The mapping itself, text of Python (assignments, or arguments of ``dict``), or text of JSON.
-
-    Returns:
-        None if it cannot be read.
+    ``noted`` is the mapping itself, text of Python (assignments, or arguments of ``dict``), or text of JSON. Within it
+    ``UNKNOWN`` stands for what is no plain value.
     """
     if isinstance(noted, Mapping):
         return noted

@@ -215,7 +215,7 @@ def fit_of(config: Config, found: Weights, held: Mapping, name: str) -> Fit:
             f"{name} holds {found.title}, but model.type in {config.path} is {kind}; give the YAML of such a model."
         )
     try:
-        notes = found.implementation.notes_of(held, found.model)
+        notes = Notes() if backbone else found.implementation.read_notes(held, found.model)
     except Refused as refused:
         raise UserError(f"{name} {refused}.") from None
     target = target_of_config(config, backbone)

@@ -97,10 +97,8 @@ class Implementation:
         settings: Settings of each of its checkpoints that shapes do not show, by the YAML's keys.
         backbone_settings: The same for its ImageNet weights.
         noted: Keys of settings that ``read_notes`` may find.
-        read_notes: Reads what its training noted in a checkpoint (a mapping) of a model.
+        read_notes: Reads what training noted in a checkpoint of a model; raises ``Refused`` for what no YAML can say.
         protocol: Its test protocol.
-        checkpoints_at: Who hosts its published checkpoints.
-        by_hand: Whether they have to be fetched with a browser.
     """
 
     name: str
@@ -120,10 +118,8 @@ class Implementation:
     settings: Mapping[str, object] = field(default_factory=dict)
     backbone_settings: Mapping[str, object] = field(default_factory=dict)
     noted: frozenset[str] = frozenset()
-    read_notes: Optional[Callable[[Mapping, str], Notes]] = None
+    read_notes: Callable[[Mapping, str], Notes] = lambda checkpoint, model: Notes()
     protocol: Callable[[Case], Protocol] = lambda case: Protocol()
-    checkpoints_at: Optional[str] = None
-    by_hand: bool = False
 
     @property
     def models(self) -> list[str]:
@@ -135,13 +131,3 @@ class Implementation:
         if model == "backbone":
             return dict(self.backbone_settings)
         return {"model.layout": self.name, **self.settings}
-
-    def notes_of(self, checkpoint: object, model: str) -> Notes:
-        """What ``checkpoint``, the content of a file, notes beside the weights of ``model``.
-
-        Raises:
-            Refused: It notes something that no YAML here can say, so the model would predict something else.
-        """
-        if self.read_notes is None or model == "backbone" or not isinstance(checkpoint, Mapping):
-            return Notes()
-        return self.read_notes(checkpoint, model)

@@ -2,7 +2,7 @@
 
 ``settings_of`` reads the shapes of a model and of a checkpoint alike; where the two disagree, the YAML has to change.
 What the shapes do not show follows from the implementation (``Implementation.fixed_settings``), is noted beside the
-weights (``Implementation.notes_of``), or has to be said by the user.
+weights (``Implementation.read_notes``), or has to be said by the user.
 """
 
 import math

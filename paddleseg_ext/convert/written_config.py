@@ -167,13 +167,10 @@ def _fit_steps(dic: dict, protocol: Optional[Protocol], changes: Mapping) -> Non
     if "ResizeByRatio" in changes:
         steps[:] = [step for step in steps if step.get("type") not in _RESIZES]
         size = changes["ResizeByRatio"]
-        before = [] if size is None else [{"type": "ResizeByRatio", **_without_defaults(size)}]
+        usual = {"fit": "inside", "interpolation": "linear"}
+        given = {key: value for key, value in (size or {}).items() if usual.get(key) != value}
+        before = [] if size is None else [{"type": "ResizeByRatio", **given}]
     steps[:] = [*before, *steps, *after]
-
-
-def _without_defaults(size: Mapping) -> dict[str, Any]:
-    usual = {"fit": "inside", "interpolation": "linear"}
-    return {key: value for key, value in size.items() if usual.get(key) != value}
 
 
 def _fit_protocol(dic: dict, fit: Fit, protocol: Optional[Protocol], changes: Mapping) -> None:

@@ -71,24 +71,18 @@ def test_every_argument_that_does_not_show_is_listed():
     assert found == {key for key in UNSHOWN if key.startswith("model.")}
 
 
-@pytest.mark.parametrize("name", [name for name, one in IMPLEMENTATIONS.items() if one.noted])
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
 def test_what_is_noted_is_what_the_implementation_says(name):
     slide = "test_cfg=dict(mode='slide', crop_size=(512, 769), stride=(341, 513))"
     pipeline = "test_pipeline = [dict(type='Resize', scale=(2049, 1025), keep_ratio=True)]"
     resize = {"trans_seq": ["resize"], "resize": {"min_side_length": 520}}
-    implementation = IMPLEMENTATIONS[name]
     found = set()
-    for model in implementation.models:
+    for model in IMPLEMENTATIONS[name].models:
         text = text_of(model, network=slide, rest=NEW + pipeline)
         checkpoint = {"meta": {"cfg": text}, "config_dict": openseg(val_trans=resize)}
-        found |= set(implementation.notes_of(checkpoint, model).settings)
+        found |= set(IMPLEMENTATIONS[name].read_notes(checkpoint, model).settings)
     # Sizes stand for the switch that they go with.
-    assert found - {"test_config.crop_size", "test_config.stride"} == implementation.noted
-
-
-def test_only_those_who_can_read_notes_list_what_they_note():
-    for implementation in IMPLEMENTATIONS.values():
-        assert bool(implementation.noted) == (implementation.read_notes is not None)
+    assert found - {"test_config.crop_size", "test_config.stride"} == IMPLEMENTATIONS[name].noted
 
 
 def test_the_documents_hold_the_table():

@@ -70,10 +70,10 @@ def test_a_checkpoint_notes_what_the_yaml_says(peer, name):
     """mmengine writes the configuration into each checkpoint, and the converter holds the YAML to it."""
     row = published()[name]
     text = str(peer("published", settings={"config": row["config"]})["noted"])
-    notes = IMPLEMENTATIONS["mmseg"].notes_of({"meta": {"cfg": text}}, row["model"].lower())
+    notes = IMPLEMENTATIONS["mmseg"].read_notes({"meta": {"cfg": text}}, row["model"].lower())
     declared = declared_settings(load_config(config_path(name)))
     assert not notes.unread and not notes.passed_over and set(notes.settings) <= set(declared) | {"test_config.stride"}
     assert _differences(notes.settings, declared) == {}
     other = text.replace("psa_type='bi-direction'", "psa_type='collect'").replace("mode='", "mode='not_")
-    other_notes = IMPLEMENTATIONS["mmseg"].notes_of({"meta": {"cfg": other}}, "psanet")
+    other_notes = IMPLEMENTATIONS["mmseg"].read_notes({"meta": {"cfg": other}}, "psanet")
     assert set(_differences(other_notes.settings, declared)) == {"model.psa_type"}

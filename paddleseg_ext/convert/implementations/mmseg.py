@@ -71,5 +71,4 @@ MMSEG = Implementation(
     noted=NOTED,
     read_notes=read_notes,
     protocol=_protocol,
-    checkpoints_at="OpenMMLab",
 )

@@ -1,7 +1,6 @@
 """What mmsegmentation notes beside its weights: its whole configuration, as Python text in ``meta``."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Optional
 
 from paddleseg_ext.convert.configuration_text import UNKNOWN, read_configuration
@@ -15,59 +14,43 @@ _STRIDES = {
     ((1, 2, 2, 2), (1, 1, 1, 1)): 32,
 }
 _EPSILON = 1e-5
-
-
-@dataclass(frozen=True)
-class _Key:
-    """A key of mmsegmentation's heads: our key, its default (None: it has none), whether it is a list."""
-
-    ours: str
-    default: Any
-    is_list: bool = False
-
-
 _HEADS = {"PSAHead": "psanet", "PSPHead": "pspnet", "ISAHead": "isanet"}
+# A head's key -> ours, and the default; None or () if it has none. A tuple means that the value is a list.
 _HEAD_KEYS = {
     "psanet": {
-        # The head asks for it, so it has no default.
-        "mask_size": _Key("model.mask_size", None, is_list=True),
-        "psa_type": _Key("model.psa_type", "bi-direction"),
-        "compact": _Key("model.compact", False),
-        "shrink_factor": _Key("model.shrink_factor", 2),
-        "normalization_factor": _Key("model.normalization_factor", 1.0),
-        "psa_softmax": _Key("model.psa_softmax", True),
+        "mask_size": ("model.mask_size", ()),
+        "psa_type": ("model.psa_type", "bi-direction"),
+        "compact": ("model.compact", False),
+        "shrink_factor": ("model.shrink_factor", 2),
+        "normalization_factor": ("model.normalization_factor", 1.0),
+        "psa_softmax": ("model.psa_softmax", True),
     },
-    "pspnet": {"pool_scales": _Key("model.bin_sizes", (1, 2, 3, 6), is_list=True)},
+    "pspnet": {"pool_scales": ("model.bin_sizes", (1, 2, 3, 6))},
     "isanet": {
-        "down_factor": _Key("model.down_factor", (8, 8), is_list=True),
-        "isa_channels": _Key("model.isa_channels", None),
+        "down_factor": ("model.down_factor", (8, 8)),
+        "isa_channels": ("model.isa_channels", None),
     },
 }
-_ANY_HEAD = {"align_corners": _Key("model.align_corners", False), "dropout_ratio": _Key("model.dropout", 0.1)}
+_ANY_HEAD = {"align_corners": ("model.align_corners", False), "dropout_ratio": ("model.dropout", 0.1)}
 # Keys that change no prediction, or show in names and shapes.
 _WITHOUT_EFFECT = {
     "type", "in_channels", "channels", "num_classes", "in_index", "depth", "stem_channels", "base_channels", "strides",
     "dilations", "contract_dilation", "norm_cfg", "act_cfg", "loss_decode", "ignore_index", "sampler", "init_cfg",
     "pretrained", "train_cfg", "norm_eval", "frozen_stages", "with_cp", "zero_init_residual",
 }  # fmt: skip
-# The values that the models here have.
+# The values that the models here have. A threshold belongs to a sigmoid over one channel.
 _ONLY = {
-    "decode_head": {
-        "input_transform": (None,),
-        "conv_cfg": (None,),
-        # A threshold belongs to a sigmoid over one channel.
-        "threshold": (None,),
-    },
+    "decode_head": dict.fromkeys(("input_transform", "conv_cfg", "threshold"), (None,)),
     "auxiliary_head": {
+        **dict.fromkeys(("input_transform", "conv_cfg"), (None,)),
         "type": ("FCNHead",),
         "num_convs": (1,),
         "kernel_size": (3,),
         "dilation": (1,),
         "concat_input": (False,),
-        "input_transform": (None,),
-        "conv_cfg": (None,),
     },
     "backbone": {
+        **dict.fromkeys(("conv_cfg", "dcn", "plugins"), (None,)),
         "type": ("ResNetV1c",),
         "style": ("pytorch",),
         "deep_stem": (True,),
@@ -75,10 +58,7 @@ _ONLY = {
         "num_stages": (4,),
         "out_indices": ((0, 1, 2, 3),),
         "multi_grid": (None, (1, 1, 1)),
-        "dcn": (None,),
         "stage_with_dcn": ((False, False, False, False),),
-        "plugins": (None,),
-        "conv_cfg": (None,),
     },
 }
 _NORMALIZATIONS = ("BN", "SyncBN", "MMSyncBN", "NaiveSyncBN", "BN2d", "SyncBatchNorm", "BatchNorm2d")
@@ -87,15 +67,9 @@ _LOADING = {
     "LoadImageFromFile", "LoadAnnotations", "PackSegInputs", "Normalize", "ImageToTensor", "Collect", "RandomFlip",
 }  # fmt: skip
 NOTED = frozenset(
-    {
-        *(key.ours for keys in (_ANY_HEAD, *_HEAD_KEYS.values()) for key in keys.values()),
-        "model.backbone_indices",
-        "model.backbone.output_stride",
-        "model.backbone.contract_dilation",
-        "Normalize",
-        "ResizeByRatio",
-        "test_config.is_slide",
-    }
+    [ours for keys in (_ANY_HEAD, *_HEAD_KEYS.values()) for ours, _ in keys.values()]
+    + ["model.backbone_indices", "model.backbone.output_stride", "model.backbone.contract_dilation"]
+    + ["Normalize", "ResizeByRatio", "test_config.is_slide"]
 )
 
 
@@ -119,12 +93,11 @@ def _read_model(configuration: Mapping, model: str, notes: Notes) -> None:
     _read_backbone(backbone, notes)
     known = {**_ANY_HEAD, **_HEAD_KEYS[model]}
     unread = [name.partition(".")[2] for name in notes.passed_over if name.startswith("decode_head.")]
-    for key, one in known.items():
-        value = head.get(key)
-        if key in head:
-            notes.settings[one.ours] = listed(value) if one.is_list else value
-        elif _HEADS.get(_unscoped(head.get("type"))) == model and one.default is not None and key not in unread:
-            notes.settings[one.ours] = listed(one.default) if one.is_list else one.default
+    is_ours = _HEADS.get(_unscoped(head.get("type"))) == model
+    for key, (ours, default) in known.items():
+        value = head.get(key, default)
+        if key in head or (is_ours and default not in (None, ()) and key not in unread):
+            notes.settings[ours] = listed(value) if isinstance(default, tuple) else value
     for name, part in (("decode_head", head), ("auxiliary_head", auxiliary), ("backbone", backbone)):
         for key, value in part.items():
             if key in _ONLY[name]:
@@ -218,8 +191,7 @@ def _read_resize(kind: str, step: Mapping, notes: Notes) -> None:
     size, resize = listed(step.get("scale", step.get("img_scale"))), step
     if kind == "MultiScaleFlipAug":
         # 0.x gives the size to the outer step; the inner resize keeps proportions unless it says otherwise.
-        inner = step.get("transforms")
-        inner = inner if isinstance(inner, (list, tuple)) else ()
+        inner = listed(step.get("transforms")) or ()
         resize = next((one for one in inner if isinstance(one, Mapping) and _unscoped(one.get("type")) == "Resize"), {})
     interpolation = {"bilinear": "linear", "bicubic": "cubic"}.get(resize.get("interpolation", "bilinear"))
     if not are_numbers(size) or len(size) != 2 or interpolation is None:

@@ -52,18 +52,16 @@ def _read_notes(checkpoint: Mapping, model: str) -> Notes:
 def _read_sizes(configuration: Mapping, notes: Notes) -> None:
     """Read what validation does to the size of a picture."""
     trans = mapping(configuration.get("val_trans"))
-    if trans is not None:
-        resize = (mapping(trans.get("resize")) or {}) if "resize" in (listed(trans.get("trans_seq")) or ()) else None
-        side, target = (
-            (None, None) if resize is None else (resize.get("min_side_length"), listed(resize.get("target_size")))
-        )
-        size = None
+    if trans is not None and "resize" not in (listed(trans.get("trans_seq")) or ()):
+        # That there is no resize is a setting too: pictures keep their size.
+        notes.settings["ResizeByRatio"] = None
+    elif trans is not None:
+        resize = mapping(trans.get("resize")) or {}
+        side, target = resize.get("min_side_length"), listed(resize.get("target_size"))
         if type(side) is int:
-            size = {"base_size": [side, side], "fit": "cover", "interpolation": "cubic"}
+            notes.settings["ResizeByRatio"] = {"base_size": [side, side], "fit": "cover", "interpolation": "cubic"}
         elif are_numbers(target) and len(target) == 2:
-            size = {"base_size": target, "fit": "stretch", "interpolation": "cubic"}
-        if resize is None or size is not None:
-            notes.settings["ResizeByRatio"] = size
+            notes.settings["ResizeByRatio"] = {"base_size": target, "fit": "stretch", "interpolation": "cubic"}
         else:
             notes.passed_over.append("val_trans.resize")
     val = mapping(configuration.get("val")) or {}

@@ -11,8 +11,6 @@ PSANET_PADDLE = Implementation(
     version="5bed1cf",
     known_by=(Known("psanet", ("psa.",), paddle_names=True),),
     settings=_SETTINGS,
-    checkpoints_at="Baidu",
-    by_hand=True,
 )
 PADDLESEG = Implementation(
     name="paddleseg",

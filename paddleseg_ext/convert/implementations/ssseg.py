@@ -1,11 +1,6 @@
 """SSSegmentation, a port of all three models to PyTorch. Its checkpoints note nothing about their configuration."""
 
-from paddleseg_ext.convert.implementation import IMAGENET_PIXELS, LEVELS, Case, Implementation, Known, Protocol
-
-
-def _protocol(case: Case) -> Protocol:
-    return Protocol({"resize_once": True, "absent_classes": "skip"}, before=[case.resize_by_ratio()])
-
+from paddleseg_ext.convert.implementation import IMAGENET_PIXELS, LEVELS, Implementation, Known, Protocol
 
 SSSEG = Implementation(
     name="ssseg",
@@ -61,6 +56,5 @@ SSSEG = Implementation(
     },
     # All its configurations have the same pixels.
     settings={"Normalize": IMAGENET_PIXELS},
-    protocol=_protocol,
-    checkpoints_at="GitHub",
+    protocol=lambda case: Protocol({"resize_once": True, "absent_classes": "skip"}, [case.resize_by_ratio()]),
 )
