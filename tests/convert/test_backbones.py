@@ -8,6 +8,7 @@ from paddleseg.models.backbones import ResNet50_vd
 
 from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_deepstem, ResNet50_v1c
 from paddleseg_ext.convert import convert_weights
+from paddleseg_ext.convert.__main__ import _summary
 from paddleseg_ext.errors import UserError
 from tests.convert.state_dicts import state_dict, write_yaml
 
@@ -63,6 +64,7 @@ def test_published_files(name, build, wrapped):
             theirs = f"{'resinit.' if name == 'openseg' else ''}{STEM[place]}.{leaf}"
         assert conversion.origins[ours] == theirs and array.flat[0] == state[theirs].flat[0]
     assert {"fc.weight", "fc.bias"} < set(conversion.found.left_out)
+    assert "ImageNet classifier" in _summary(conversion)
 
 
 def test_the_backbone_of_a_yaml_is_filled(tmp_path):
