@@ -60,7 +60,7 @@ def locate_published(name: str, key: str) -> Path:
         return path
     home.mkdir(parents=True, exist_ok=True)
     try:
-        with filelock.FileLock(home / f".{name}.lock", timeout=_LOCK_SECONDS):
+        with filelock.FileLock(str(home / f".{name}.lock"), timeout=_LOCK_SECONDS):
             if not path.is_file():
                 _fetch_and_convert(name, home, path, key)
     except filelock.Timeout as error:

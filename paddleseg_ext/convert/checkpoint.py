@@ -84,14 +84,12 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, implementation: O
         # An empty one is what a wrapper left behind.
         filled = [e for e in entries if isinstance(checkpoint.get(e), Mapping)]
         found = next((e for e in filled if checkpoint[e]), filled[0] if filled else None)
-    if found is None:
-        held = checkpoint
-    else:
-        held = _within(checkpoint, found)
-        if held is None:
-            there = [shown(key) for key in checkpoint if isinstance(checkpoint[key], Mapping)]
-            there += [name for name in _holders(checkpoint) if name not in there]
-            raise Refused(f"has no entry {found} that holds weights; entries that could: {', '.join(there) or 'none'}")
+    held = checkpoint if found is None else _within(checkpoint, found)
+    if held is None:
+        there = [shown(key) for key in checkpoint if isinstance(checkpoint[key], Mapping)]
+        there += [name for name in _holders(checkpoint) if name not in there]
+        raise Refused(f"has no entry {found} that holds weights; entries that could: {', '.join(there) or 'none'}")
+    if found is not None:
         if not held:
             raise Refused(f"holds no weights in its entry {found}; {_cure(checkpoint, found)}")
         for key in checkpoint:

@@ -55,7 +55,7 @@ def _value(node: ast.AST, names: Mapping) -> Any:
     if isinstance(node, (ast.List, ast.Tuple)):
         values = tuple(_value(element, names) for element in node.elts)
         return UNKNOWN if UNKNOWN in values else values
-    pairs = ()
+    pairs: list[tuple[Any, ast.expr]] = []
     if isinstance(node, ast.Dict):
         pairs = [(_value(key, names), value) for key, value in zip(node.keys, node.values) if key is not None]
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":

@@ -87,8 +87,9 @@ def convert_weights(
     if config is not None and not isinstance(config, Config):
         with quietly():
             config = load_config(config, opts=opts, training=False)
-    held, name = checkpoint, "The checkpoint"
-    if not isinstance(checkpoint, Mapping):
+    if isinstance(checkpoint, Mapping):
+        held, name = checkpoint, "The checkpoint"
+    else:
         held, name = open_checkpoint(checkpoint), str(checkpoint)
     try:
         found = find_weights(held, entry, implementation)
@@ -96,7 +97,7 @@ def convert_weights(
         raise UserError(f"{name} {refused}.") from None
     shapes = {theirs: tuple(value.shape) for theirs, value in found.tensors.items()}
     ours = _named(found, name)
-    remarks = ()
+    remarks: tuple[str, ...] = ()
     if config is None:
         target = target_of_model(model)
     else:
@@ -136,7 +137,7 @@ def _numbers(weights: Mapping, origins: Mapping, name: str) -> Iterator[str]:
 
 def _named(found: Weights, name: str) -> dict[str, str]:
     """The checkpoint's name by ours; names without a counterpart are left out."""
-    ours = {}
+    ours: dict[str, str] = {}
     for theirs in found.tensors:
         here = found.name_here(theirs)
         if here in ours:
@@ -155,9 +156,8 @@ def _configured(fit: "Fit") -> Target:
     if not fit.differing:
         return fit.target
     found = fit.found
-    hint = ""
-    if found.paddle_names and "model.layout" in fit.differing:
-        hint = " (a file that this project's train.py wrote needs no conversion)"
+    ours = found.paddle_names and "model.layout" in fit.differing
+    hint = " (a file that this project's train.py wrote needs no conversion)" if ours else ""
     raise UserError(
         f"{fit.name} holds {found.title} with other settings than {fit.config.path}, so nothing was converted{hint}; "
         "the YAML should say (--write_config NEW.yml writes one that does)\n" + _advice(fit.differing)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Callable, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 from paddleseg_ext.convert.notes import Notes
 
@@ -48,7 +48,7 @@ class Case:
 
     model: str
     is_cityscapes: bool
-    settings: Mapping[str, object]
+    settings: Mapping[str, Any]
     notes: Notes
     steps: Sequence[Mapping] = ()
 
@@ -62,12 +62,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How an implementation tests.
+    """How an implementation tests, at a single scale where it has a choice.
 
-    Attributes:
-        test_config: The section of the YAML; single scale where the implementation has a choice.
-        before: Steps about sizes before ``Normalize``.
-        after: Those after it.
+    ``test_config`` is the section of the YAML. ``before`` and ``after`` are steps about sizes, around ``Normalize``.
     """
 
     test_config: dict = field(default_factory=dict)
@@ -108,15 +105,15 @@ class Implementation:
     known_by: tuple[Known, ...]
     family: Optional[str] = None
     conv_bn: tuple[str, str] = ("0", "1")
-    backbone: Names = field(default_factory=dict)
+    backbone: Mapping[str, str] = field(default_factory=dict)
     heads: Mapping[str, Names] = field(default_factory=dict)
     aliases: tuple[tuple[str, str], ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
     entry: str = "state_dict"
     left_out: Mapping[str, str] = field(default_factory=dict)
     left_out_weights: Mapping[str, str] = field(default_factory=dict)
-    settings: Mapping[str, object] = field(default_factory=dict)
-    backbone_settings: Mapping[str, object] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    backbone_settings: Mapping[str, Any] = field(default_factory=dict)
     noted: frozenset[str] = frozenset()
     read_notes: Callable[[Mapping, str], Notes] = lambda checkpoint, model: Notes()
     protocol: Callable[[Case], Protocol] = lambda case: Protocol()
@@ -126,7 +123,7 @@ class Implementation:
         """The models whose checkpoints can be converted, sorted; a backbone alone is none."""
         return sorted({known.model for known in self.known_by} - {"backbone"})
 
-    def fixed_settings(self, model: str) -> dict[str, object]:
+    def fixed_settings(self, model: str) -> dict[str, Any]:
         """Settings that every checkpoint of ``model`` goes with although its weights do not show them."""
         if model == "backbone":
             return dict(self.backbone_settings)

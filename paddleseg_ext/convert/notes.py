@@ -58,8 +58,8 @@ def frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, (list, tuple)) else value
 
 
-def are_numbers(values: Any) -> bool:
-    """Whether ``values`` is a filled sequence of finite numbers."""
-    return bool(values) and all(
-        isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) for value in values
-    )
+def numbers(value: Any) -> list[Any]:
+    """A sequence of finite numbers as a list, a whole number as a list of one; empty for anything else."""
+    values = listed(value) or []
+    kinds = (isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one) for one in values)
+    return values if all(kinds) else []

@@ -95,7 +95,8 @@ def _backbone(shapes: Shapes, prefix: str) -> dict[str, Any]:
     blocks = {name.split(".")[-3] for name in shapes if re.fullmatch(rf"{prefix}layer3\.\d+\.conv1\.weight", name)}
     if None in stem or base is None or len(blocks) not in _DEPTHS:
         return {}
-    family = {(base // 2, base): "v1c", (base, 2 * base): "deepstem"}.get(stem)
+    families: dict[tuple, str] = {(base // 2, base): "v1c", (base, 2 * base): "deepstem"}
+    family = families.get(stem)
     kind = f"ResNet{_DEPTHS[len(blocks)]}_{family}" if family else Undecided(f"a ResNet of stem {stem[0]}, {stem[1]}")
     return {
         "model.backbone.type": kind,

@@ -75,7 +75,7 @@ def declared_settings(
     model = config.dic["model"]
     of_backbone = {**model["backbone"], **({} if backbone_type is None else {"type": backbone_type})}
     # A backbone without these arguments does what they do when false.
-    settings = {"model.backbone.contract_dilation": False, "model.backbone.ceil_mode": False}
+    settings: dict[str, Any] = {"model.backbone.contract_dilation": False, "model.backbone.ceil_mode": False}
     settings.update(_arguments(manager.BACKBONES, of_backbone, "model.backbone."))
     if not backbone:
         settings.update(_arguments(manager.MODELS, model, "model."))

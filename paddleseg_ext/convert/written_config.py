@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Optional, Union
 
 import yaml
-from paddleseg.cvlibs import Config, manager
+from paddleseg.cvlibs import manager
 
 from paddleseg_ext.convert.checkpoint import find_weights
 from paddleseg_ext.convert.conversion import Fit, as_yaml, fit_of, plain
@@ -56,7 +56,11 @@ def fitting_config(
     if output.exists():
         raise UserError(f"--write_config: {output} exists; name a new file, nothing is written over.")
     with quietly():
-        loaded = _load(config, opts)
+        try:
+            loaded = load_config(config, opts=opts)
+        except UserError:
+            # It may describe no training.
+            loaded = load_config(config, opts=opts, training=False)
     held = open_checkpoint(checkpoint)
     try:
         found = find_weights(held, entry, implementation)
@@ -72,14 +76,6 @@ def fitting_config(
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"--write_config: {output} could not be written ({reason}); choose another place.") from error
-
-
-def _load(config: Union[str, Path], opts: Optional[Sequence[str]]) -> Config:
-    """The YAML, with the training settings if it has any."""
-    try:
-        return load_config(config, opts=opts)
-    except UserError:
-        return load_config(config, opts=opts, training=False)
 
 
 def fitted(fit: Fit) -> dict[str, Any]:
@@ -112,7 +108,7 @@ def fitted(fit: Fit) -> dict[str, Any]:
     return plain(dic)
 
 
-def _require_decided(fit: Fit, changes: Mapping) -> None:
+def _require_decided(fit: Fit, changes: dict[str, Any]) -> None:
     if "model.num_classes" in changes:
         wanted, now = fit.differing["model.num_classes"]
         raise UserError(

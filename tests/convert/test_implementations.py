@@ -132,7 +132,8 @@ def test_a_fifth_implementation_from_its_names_to_its_protocol(weights, convert,
 def test_what_a_fifth_implementation_says_of_its_names(weights, convert, scenes):
     right = describe(scenes, **RIGHT)
     old = {name.replace("label.", "tag.") if name.startswith("label.") else name: a for name, a in weights.items()}
-    assert convert(old, right, "--dry-run", "--implementation", "fifth")[0] == 0
+    for flag in ("--implementation", "--source"):
+        assert convert(old, right, "--dry-run", flag, "fifth")[0] == 0
     del weights["pyramid.join.weight"]
     assert "missing    pyramid.join.weight [16, " in convert(weights, right, "--dry-run")[2]
     gated = {**weights, "pyramid.gate.weight": weights["label.weight"]}

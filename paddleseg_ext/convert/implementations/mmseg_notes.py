@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Optional
 
 from paddleseg_ext.convert.configuration_text import UNKNOWN, read_configuration
-from paddleseg_ext.convert.notes import Notes, are_numbers, frozen, listed, mapping, require
+from paddleseg_ext.convert.notes import Notes, frozen, listed, mapping, numbers, require
 from paddleseg_ext.convert.refusal import Refused, shown
 
 # (strides, dilations) of the four stages -> output stride.
@@ -16,7 +16,7 @@ _STRIDES = {
 _EPSILON = 1e-5
 _HEADS = {"PSAHead": "psanet", "PSPHead": "pspnet", "ISAHead": "isanet"}
 # A head's key -> ours, and the default; None or () if it has none. A tuple means that the value is a list.
-_HEAD_KEYS = {
+_HEAD_KEYS: dict[str, dict[str, tuple[str, Any]]] = {
     "psanet": {
         "mask_size": ("model.mask_size", ()),
         "psa_type": ("model.psa_type", "bi-direction"),
@@ -31,7 +31,10 @@ _HEAD_KEYS = {
         "isa_channels": ("model.isa_channels", None),
     },
 }
-_ANY_HEAD = {"align_corners": ("model.align_corners", False), "dropout_ratio": ("model.dropout", 0.1)}
+_ANY_HEAD: dict[str, tuple[str, Any]] = {
+    "align_corners": ("model.align_corners", False),
+    "dropout_ratio": ("model.dropout", 0.1),
+}
 # Keys that change no prediction, or show in names and shapes.
 _WITHOUT_EFFECT = {
     "type", "in_channels", "channels", "num_classes", "in_index", "depth", "stem_channels", "base_channels", "strides",
@@ -39,7 +42,7 @@ _WITHOUT_EFFECT = {
     "pretrained", "train_cfg", "norm_eval", "frozen_stages", "with_cp", "zero_init_residual",
 }  # fmt: skip
 # The values that the models here have. A threshold belongs to a sigmoid over one channel.
-_ONLY = {
+_ONLY: dict[str, dict[str, tuple]] = {
     "decode_head": dict.fromkeys(("input_transform", "conv_cfg", "threshold"), (None,)),
     "auxiliary_head": {
         **dict.fromkeys(("input_transform", "conv_cfg"), (None,)),
@@ -107,7 +110,7 @@ def _read_model(configuration: Mapping, model: str, notes: Notes) -> None:
             elif key not in _WITHOUT_EFFECT and key not in known:
                 notes.passed_over.append(f"{name}.{key}")
         _require_normalization(name, part)
-    indices = [part.get("in_index") for part in (auxiliary, head)]
+    indices: list[Any] = [part.get("in_index") for part in (auxiliary, head)]
     if all(type(index) is int and -4 <= index < 4 for index in indices):
         notes.settings["model.backbone_indices"] = [index % 4 for index in indices]
     _read_protocol(configuration, network, notes)
@@ -169,9 +172,9 @@ def _read_protocol(configuration: Mapping, network: Mapping, notes: Notes) -> No
             norm, rgb = preprocessor, preprocessor.get("bgr_to_rgb", False)
         if preprocessor.get("test_cfg") and "data_preprocessor.test_cfg" not in notes.passed_over:
             notes.passed_over.append("data_preprocessor.test_cfg")
-    mean, std = listed(norm.get("mean")), listed(norm.get("std"))
-    if are_numbers(mean) and are_numbers(std):
-        mean, std = ([round(float(value) / 255, 10) for value in values] for values in (mean, std))
+    pixels = [numbers(norm.get(key)) for key in ("mean", "std")]
+    if all(pixels):
+        mean, std = ([round(float(value) / 255, 10) for value in values] for values in pixels)
         order = "RGB" if rgb else "BGR"
         notes.settings["Normalize"] = {"mean": mean, "std": std, "scale": 255, "channel_order": order}
     steps = _test_steps(configuration)
@@ -188,13 +191,13 @@ def _read_protocol(configuration: Mapping, network: Mapping, notes: Notes) -> No
 
 def _read_resize(kind: str, step: Mapping, notes: Notes) -> None:
     """Read the size that a test resizes pictures to."""
-    size, resize = listed(step.get("scale", step.get("img_scale"))), step
+    size, resize = numbers(step.get("scale", step.get("img_scale"))), step
     if kind == "MultiScaleFlipAug":
         # 0.x gives the size to the outer step; the inner resize keeps proportions unless it says otherwise.
         inner = listed(step.get("transforms")) or ()
         resize = next((one for one in inner if isinstance(one, Mapping) and _unscoped(one.get("type")) == "Resize"), {})
     interpolation = {"bilinear": "linear", "bicubic": "cubic"}.get(resize.get("interpolation", "bilinear"))
-    if not are_numbers(size) or len(size) != 2 or interpolation is None:
+    if len(size) != 2 or interpolation is None:
         del notes.settings["ResizeByRatio"]
         notes.passed_over.append(f"test_pipeline.{kind}")
         return

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from paddleseg_ext.convert.implementation import STAGES, STEM, Case, Implementation, Known, Protocol
-from paddleseg_ext.convert.notes import Notes, are_numbers, frozen, listed, mapping, require
+from paddleseg_ext.convert.notes import Notes, frozen, listed, mapping, numbers, require
 from paddleseg_ext.convert.refusal import Refused
 
 # In all its configurations except that of LIP, which has another mean; config_dict notes it.
@@ -37,11 +37,11 @@ def _read_notes(checkpoint: Mapping, model: str) -> Notes:
                 "converted"
             )
         notes.settings["model.down_factor"] = listed(factors[0])
-    mean, std = listed(norm.get("mean")), listed(norm.get("std"))
+    mean, std = numbers(norm.get("mean")), numbers(norm.get("std"))
     order = data.get("input_mode")
-    if are_numbers(mean) and are_numbers(std) and order in ("RGB", "BGR"):
+    if mean and std and order in ("RGB", "BGR"):
         scale = norm.get("div_value", 1.0)
-        scale = scale if are_numbers([scale]) and scale > 0 else 1.0
+        scale = scale if numbers([scale]) and scale > 0 else 1.0
         notes.settings["Normalize"] = {"mean": mean, "std": std, "scale": scale, "channel_order": order}
     if data.get("image_tool", "cv2") != "cv2":
         notes.passed_over.append("data.image_tool")
@@ -57,10 +57,10 @@ def _read_sizes(configuration: Mapping, notes: Notes) -> None:
         notes.settings["ResizeByRatio"] = None
     elif trans is not None:
         resize = mapping(trans.get("resize")) or {}
-        side, target = resize.get("min_side_length"), listed(resize.get("target_size"))
+        side, target = resize.get("min_side_length"), numbers(resize.get("target_size"))
         if type(side) is int:
             notes.settings["ResizeByRatio"] = {"base_size": [side, side], "fit": "cover", "interpolation": "cubic"}
-        elif are_numbers(target) and len(target) == 2:
+        elif len(target) == 2:
             notes.settings["ResizeByRatio"] = {"base_size": target, "fit": "stretch", "interpolation": "cubic"}
         else:
             notes.passed_over.append("val_trans.resize")
@@ -110,11 +110,12 @@ OPENSEG = Implementation(
                 for project, name in (("value_project", "f_value"), ("output_project", "W"))
             },
             **{
-                f"head.{ours}_relation.{project}.{k}": tuple(
-                    f"isa_head.2.stages.0.{theirs}_range_sa.{name}.{leaf}" for leaf in (2 * k, f"{2 * k + 1}.0")
+                f"head.{ours}_relation.{kind}_project.{k}": (
+                    f"isa_head.2.stages.0.{theirs}_range_sa.f_{kind}.{2 * k}",
+                    f"isa_head.2.stages.0.{theirs}_range_sa.f_{kind}.{2 * k + 1}.0",
                 )
                 for ours, theirs in (("global", "long"), ("local", "short"))
-                for project, name in (("key_project", "f_key"), ("query_project", "f_query"))
+                for kind in ("key", "query")
                 for k in range(2)
             },
             "head.out_conv": "isa_head.2.conv_bn",
