@@ -47,7 +47,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--write_config",
         metavar="NEW.yml",
-        help="where --config does not fit the checkpoint: also write a YAML that does, from model to test protocol.",
+        help="also write a YAML that fits the checkpoint, from model to test protocol, made from --config.",
     )
     parser.add_argument(
         "--implementation",

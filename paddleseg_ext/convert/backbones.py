@@ -1,4 +1,4 @@
-"""ImageNet weights that were published for PyTorch, as our backbones load them; a YAML calls them ``zoo://NAME``."""
+"""ImageNet weights published for PyTorch, in the form that our backbones load; a YAML calls them ``zoo://NAME``."""
 
 from pathlib import Path
 from typing import Union
@@ -43,14 +43,14 @@ def convert_backbone(checkpoint: Union[str, Path], backbone: str, output: Union[
 
 
 def locate_published(name: str, key: str) -> Path:
-    """The local ``.pdparams`` file of ``PUBLISHED[name]``; it is fetched and converted unless it is there already.
+    """The local ``.pdparams`` file of ``PUBLISHED[name]``; it is fetched and converted if it is not there yet.
 
     Args:
-        name: What stands after ``zoo://``.
-        key: The YAML's name for it, e.g. ``model.backbone.pretrained``.
+        name: The part after ``zoo://``.
+        key: The key in the YAML, e.g. ``model.backbone.pretrained``.
 
     Raises:
-        UserError: There is no such name, or its file cannot be fetched, read or converted; where to put it.
+        UserError: There is no such name, or its file cannot be fetched (says where to put it), read or converted.
     """
     if name not in PUBLISHED:
         raise UserError(f"{key}: there is no zoo://{name}; there are: {', '.join(sorted(PUBLISHED))}.")
@@ -71,7 +71,7 @@ def locate_published(name: str, key: str) -> Path:
 
 
 def _fetch_and_convert(name: str, home: Path, path: Path, key: str) -> None:
-    """Make ``path`` of the file that was published for PyTorch, which is fetched unless it is in ``home``."""
+    """Convert the file published for PyTorch to ``path``; it is fetched if it is not in ``home``."""
     url = PUBLISHED[name]
     published = home / name_of(url)
     brought = published.is_file()

@@ -81,7 +81,7 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, implementation: O
     left_out = []
     found = entry
     if found is None:
-        # An empty one is what a wrapper left behind.
+        # A wrapper may have left an empty one behind.
         filled = [e for e in entries if isinstance(checkpoint.get(e), Mapping)]
         found = next((e for e in filled if checkpoint[e]), filled[0] if filled else None)
     held = checkpoint if found is None else _within(checkpoint, found)
@@ -178,11 +178,11 @@ def recognize(names: Iterable[str], implementation: Optional[str] = None) -> tup
     for one in IMPLEMENTATIONS.values():
         if one.family is not None and any(name.startswith(one.family) for name in bare):
             raise Refused(
-                f"is of {one.title}, but of none of its PSPNet, PSANet and ISANet (first names {first}); "
+                f"is a checkpoint of {one.title}, but not of its PSPNet, PSANet or ISANet (first names {first}); "
                 "only these can be converted"
             )
     known_here = ", ".join(one.title for one in IMPLEMENTATIONS.values() if one.models)
-    raise Refused(f"has names (first {first}) of nobody known here; known are {known_here} and ImageNet backbones")
+    raise Refused(f"has names (first {first}) of no known implementation; known are {known_here}, ImageNet backbones")
 
 
 def _uses_paddle_names(names: Iterable[str]) -> bool:

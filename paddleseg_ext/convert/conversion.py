@@ -79,8 +79,8 @@ def convert_weights(
         opts: ``key=value`` strings that overrule the YAML.
 
     Raises:
-        UserError: The file cannot be read, is of nobody known here, or is not exactly of that model. Says what the
-            YAML should say, or which names do not fit, with the nearest.
+        UserError: The file cannot be read, has names of no known implementation, or is not exactly of that model. It
+            reports what the YAML should say, or which names do not fit and the nearest ones.
     """
     if (config is None) == (model is None):
         raise UserError("convert_weights needs either a config or a model.")
@@ -191,7 +191,7 @@ class Fit:
         """A sentence for each thing that is not certain, for people."""
         for key, (value, now) in self.doubtful.items():
             yield (
-                f"{self.found.title} goes with {key}: {as_yaml(value)}, and {self.config.path} says {as_yaml(now)}, so "
+                f"{self.found.title} needs {key}: {as_yaml(value)}, and {self.config.path} says {as_yaml(now)}, so "
                 "predictions may differ; --write_config NEW.yml writes a YAML with the former"
             )
         if self.notes.unread:
@@ -330,9 +330,9 @@ def _require_all(name: str, found: Weights, target: Target, ours: Mapping, shape
         lines.append(f"  and {more} more")
     fitting = len(target.shapes) - len(missing) - len(unlike)
     raise UserError(
-        f"{name} holds {found.title}, of which {fitting} of the {len(target.shapes)} weights of {target.described_by} "
-        f"were found ({len(missing)} missing, {len(over)} left over, {len(unlike)} of another shape), so nothing was "
-        "converted; give the checkpoint of this very model\n" + "\n".join(lines)
+        f"{name} holds {found.title}, but only {fitting} of the {len(target.shapes)} weights of {target.described_by} "
+        f"fit ({len(missing)} missing, {len(over)} left over, {len(unlike)} of another shape), so nothing was "
+        "converted; give a checkpoint of exactly this model\n" + "\n".join(lines)
     )
 
 

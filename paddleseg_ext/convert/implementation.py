@@ -124,7 +124,5 @@ class Implementation:
         return sorted({known.model for known in self.known_by} - {"backbone"})
 
     def fixed_settings(self, model: str) -> dict[str, Any]:
-        """Settings that every checkpoint of ``model`` goes with although its weights do not show them."""
-        if model == "backbone":
-            return dict(self.backbone_settings)
-        return {"model.layout": self.name, **self.settings}
+        """Settings that every checkpoint of ``model`` needs although its weights do not show them."""
+        return {**(self.backbone_settings if model == "backbone" else {"model.layout": self.name, **self.settings})}

@@ -1,4 +1,4 @@
-"""What the shapes of weights do not show about a YAML, and how each of it is found out: the table of the documents.
+"""The settings that shapes of weights do not show, and how each is found out: the table in the documents.
 
 ``python -m paddleseg_ext.convert.unshown`` prints it; docs/converting.md holds it, and a test holds both to the code.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 
-# What it is, by the YAML's keys. Each leaves names and shapes as they are and changes predictions.
+# By the YAML's keys. Each leaves names and shapes as they are and changes predictions.
 UNSHOWN = {
     "model.layout": "whose head it is: everything in the table below",
     "model.align_corners": "corners of the resizes of pyramid, attention and logits; the authors' layouts force it",

@@ -51,7 +51,8 @@ def backbone(row: dict) -> str:
 
 def host(row: dict) -> str:
     """Who hosts the checkpoint of a row, such as ``GitHub``."""
-    return _HOSTS[urlsplit(row["checkpoint"]).netloc]
+    address = urlsplit(row["checkpoint"]).netloc
+    return _HOSTS.get(address, address)
 
 
 def list_rows(names: Sequence[str]) -> str:

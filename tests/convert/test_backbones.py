@@ -93,7 +93,7 @@ def test_pixels_go_with_the_backbone_of_openseg(renamed, tmp_path):
     conversion = convert_weights(state, path, implementation=None if renamed else "openseg")
     assert (conversion.found.implementation.name, conversion.found.model) == ("openseg", "backbone")
     (remark,) = conversion.remarks
-    assert remark.startswith("an ImageNet backbone of openseg.pytorch goes with Normalize: {mean: [102.9801, ")
+    assert remark.startswith("an ImageNet backbone of openseg.pytorch needs Normalize: {mean: [102.9801, ")
     content = yaml.safe_load(path.read_text())
     content["val_dataset"]["transforms"] = [
         {

@@ -176,9 +176,12 @@ def test_the_table_stays_short(described):
     [
         (
             {"decode_head.image_pool.1.conv.weight": 1},
-            "of mmsegmentation, but of none of its PSPNet, PSANet and ISANet",
+            "a checkpoint of mmsegmentation, but not of its PSPNet, PSANet or ISANet",
         ),
-        ({"bert.encoder.weight": 1}, "(first bert.encoder.weight) of nobody known here"),
+        (
+            {"bert.encoder.weight": 1},
+            "(first bert.encoder.weight) of no known implementation; known are SSSegmentation, mmsegmentation, semseg",
+        ),
         ({}, "holds no weights"),
         ({"state_dict": {}}, "holds no weights"),
         ({"state_dict": {"a": "text"}}, "has a of type str among its weights"),

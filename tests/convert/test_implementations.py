@@ -139,13 +139,13 @@ def test_what_a_fifth_implementation_says_of_its_names(weights, convert, scenes)
     gated = {**weights, "pyramid.gate.weight": weights["label.weight"]}
     assert "has a gate in its pyramid" in convert(gated, right, "--dry-run")[2]
     other = {name: array for name, array in weights.items() if not name.startswith("pyramid.")}
-    assert "is of FifthSegmentation, but of none of its PSPNet" in convert(other, right, "--dry-run")[2]
+    assert "is a checkpoint of FifthSegmentation, but not of its PSPNet" in convert(other, right, "--dry-run")[2]
     assert any("FifthSegmentation" in line for line in table() if line.startswith("| `model.bin_sizes`"))
 
 
 def test_without_its_file_a_fifth_implementation_is_nobody(scenes):
     path = describe(scenes)
-    with pytest.raises(UserError, match="of nobody known here"):
+    with pytest.raises(UserError, match="of no known implementation"):
         convert_weights({"trunk.a.weight": np.zeros(1), "pyramid.b.weight": np.zeros(1)}, path)
     assert "fifth" not in IMPLEMENTATIONS and "fifth" not in layouts.PSPNET
     assert not any("FifthSegmentation" in line for line in table())

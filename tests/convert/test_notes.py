@@ -29,7 +29,7 @@ def text_of(model: str, head: str = "", backbone: str = RESNET, network: str = "
 
 def remarks(checkpoint: dict, config) -> list:
     """What the conversion remarks, but for the pixels, which the small YAML has PaddleSeg's of."""
-    return [line for line in convert_weights(checkpoint, config).remarks if " goes with Normalize: " not in line]
+    return [line for line in convert_weights(checkpoint, config).remarks if " needs Normalize: " not in line]
 
 
 def noted(model: str, **changes: str) -> dict:
@@ -384,4 +384,4 @@ def test_pixels_that_nobody_noted_are_a_remark(tmp_path):
     """semseg's programs hold them and its checkpoints do not say so."""
     name = "semseg_pspnet_50_os8"
     (remark,) = convert_weights(state_dict(name), write_yaml(tmp_path, model_of(name))).remarks
-    assert remark.startswith("semseg's PSPNet goes with Normalize: {mean: [0.485, 0.456, 0.406]")
+    assert remark.startswith("semseg's PSPNet needs Normalize: {mean: [0.485, 0.456, 0.406]")
