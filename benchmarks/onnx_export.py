@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from paddleseg_ext.convert.names import peer_name
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
+from paddleseg_ext.convert.names import their_name
 from paddleseg_ext.deploy.deploy_yaml import Deploy
 from paddleseg_ext.deploy.onnx_export import OPSET, OnnxPredictor, packages, save_onnx
 from paddleseg_ext.ops import backend
@@ -58,7 +59,8 @@ def drawn_model(name: str, layout: str, depth: int) -> paddle.nn.Layer:
     settings = default_settings(peer=layout, model=name, depth=depth)
     model = build(settings)
     for ours, tensor in model.state_dict().items():
-        tensor.set_value(draw_calibrated(peer_name(ours, layout, name), tuple(tensor.shape), settings["seed"]))
+        theirs = their_name(ours, IMPLEMENTATIONS[layout], name)
+        tensor.set_value(draw_calibrated(theirs, tuple(tensor.shape), settings["seed"]))
     model.eval()
     return model
 

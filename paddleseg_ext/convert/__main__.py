@@ -11,8 +11,8 @@ import yaml
 import paddleseg_ext  # noqa: F401  before paddle: see there
 from paddleseg_ext import cli
 from paddleseg_ext.convert.conversion import Conversion, convert_weights
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 from paddleseg_ext.convert.output import convert_file, record_path
-from paddleseg_ext.convert.sources import LEFT_OUT_ENTRIES, LEFT_OUT_WEIGHTS, TITLES
 from paddleseg_ext.convert.written_config import fitting_config
 from paddleseg_ext.errors import UserError
 
@@ -27,13 +27,13 @@ python -m paddleseg_ext.zoo convert ROW                                         
 """
 
 
-def parse(arguments: Sequence[str]):
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The flags of the command line."""
     parser = cli.Parser(
         "Convert a checkpoint of PSPNet, PSANet or ISANet, or of an ImageNet backbone, to a file that val.py,\n"
         "predict.py, export.py and train.py load. Needs no torch and runs nothing that the file asks for.\n"
-        "The YAML says which model it is; where the weights are of another, what it should say is told.\n"
-        "Of a file of ImageNet weights the backbone of the YAML is filled, for `pretrained`.",
+        "The YAML says which model it is; if the weights do not fit, the error says what the YAML should say.\n"
+        "A file of ImageNet weights fills the backbone of the YAML, for `pretrained`.",
         EXAMPLES,
     )
     parser.prog = "python -m paddleseg_ext.convert"
@@ -47,13 +47,14 @@ def parse(arguments: Sequence[str]):
     parser.add_argument(
         "--write_config",
         metavar="NEW.yml",
-        help="where --config does not fit the checkpoint: also write a YAML that does, from model to test protocol.",
+        help="also write a YAML that fits the checkpoint, from model to test protocol, made from --config.",
     )
     parser.add_argument(
+        "--implementation",
         "--source",
-        choices=TITLES,
+        choices=IMPLEMENTATIONS,
         metavar="NAME",
-        help=f"whose checkpoint it is, if that is not to be found out: {', '.join(TITLES)}.",
+        help=f"whose checkpoint it is, if its names should not decide: {', '.join(IMPLEMENTATIONS)}.",
     )
     parser.add_argument(
         "--entry",
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str]) -> None:
         raise UserError(f"--write_config {flags.write_config}: a configuration ends in .yml; call it so.")
     if flags.output is not None and Path(flags.output).is_dir():
         raise UserError(f"--output {flags.output} is a folder; name the file to write.")
-    settings = {"config": flags.config, "source": flags.source, "entry": flags.entry, "opts": flags.opts}
+    settings = {name: getattr(flags, name) for name in ("config", "implementation", "entry", "opts")}
     if flags.write_config is None:
         _convert(flags, settings)
         return
@@ -108,8 +109,8 @@ def _convert(flags: argparse.Namespace, settings: dict, notes: Optional[dict] = 
 
 def _summary(conversion: Conversion) -> str:
     found = conversion.found
-    why = sorted({LEFT_OUT_ENTRIES.get(n, LEFT_OUT_WEIGHTS.get(n.rpartition(".")[2], "")) for n in found.left_out})
-    left = f", {len(found.left_out)} names left out ({'; '.join(filter(None, why))})" if found.left_out else ""
+    why = "; ".join(sorted(set(found.left_out.values()) - {""}))
+    left = f", {len(found.left_out)} names left out ({why})" if found.left_out else ""
     return f"{found.title}, {len(conversion.weights)} tensors{left}"
 
 

@@ -1,4 +1,4 @@
-"""ImageNet weights that were published for PyTorch, as our backbones load them; a YAML calls them ``zoo://NAME``."""
+"""ImageNet weights published for PyTorch, in the form that our backbones load; a YAML calls them ``zoo://NAME``."""
 
 from pathlib import Path
 from typing import Union
@@ -9,6 +9,7 @@ from paddleseg.cvlibs import manager
 from paddleseg.utils import logger, seg_env
 
 from paddleseg_ext.config.build import quietly
+from paddleseg_ext.convert.implementations.imagenet import IMAGENET
 from paddleseg_ext.convert.output import convert_file
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files.download import DownloadFailed, download, name_of
@@ -20,7 +21,7 @@ PUBLISHED = {
     "resnet50_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet50_v1c-2cccc1ad.pth",
     "resnet101_v1c": "https://download.openmmlab.com/pretrain/third_party/resnet101_v1c-e67eebb6.pth",
 }
-# Of the processes of one machine one fetches and the others wait for it.
+# One process of a machine fetches; the others wait for it as long as this.
 _LOCK_SECONDS = 3600
 
 
@@ -33,23 +34,23 @@ def convert_backbone(checkpoint: Union[str, Path], backbone: str, output: Union[
         output: The ``.pdparams`` file.
 
     Raises:
-        UserError: The file cannot be read, or does not hold every weight of that backbone and nothing else but an
-            ImageNet classifier.
+        UserError: The file cannot be read, lacks a weight of that backbone, or holds more than that and an ImageNet
+            classifier.
     """
     with quietly(), paddle.LazyGuard():
         model = manager.BACKBONES[backbone]()
-    convert_file(checkpoint, output, {"backbone": backbone}, model=model, source="imagenet")
+    convert_file(checkpoint, output, {"backbone": backbone}, model=model, implementation=IMAGENET.name)
 
 
 def locate_published(name: str, key: str) -> Path:
-    """The local ``.pdparams`` file of ``PUBLISHED[name]``; it is fetched and converted unless it is there already.
+    """The local ``.pdparams`` file of ``PUBLISHED[name]``; it is fetched and converted if it is not there yet.
 
     Args:
-        name: What stands after ``zoo://``.
-        key: The YAML's name for it, e.g. ``model.backbone.pretrained``.
+        name: The part after ``zoo://``.
+        key: The key in the YAML, e.g. ``model.backbone.pretrained``.
 
     Raises:
-        UserError: There is no such name, or its file cannot be fetched, read or converted; where to put it.
+        UserError: There is no such name, or its file cannot be fetched (says where to put it), read or converted.
     """
     if name not in PUBLISHED:
         raise UserError(f"{key}: there is no zoo://{name}; there are: {', '.join(sorted(PUBLISHED))}.")
@@ -59,7 +60,7 @@ def locate_published(name: str, key: str) -> Path:
         return path
     home.mkdir(parents=True, exist_ok=True)
     try:
-        with filelock.FileLock(home / f".{name}.lock", timeout=_LOCK_SECONDS):
+        with filelock.FileLock(str(home / f".{name}.lock"), timeout=_LOCK_SECONDS):
             if not path.is_file():
                 _fetch_and_convert(name, home, path, key)
     except filelock.Timeout as error:
@@ -70,7 +71,7 @@ def locate_published(name: str, key: str) -> Path:
 
 
 def _fetch_and_convert(name: str, home: Path, path: Path, key: str) -> None:
-    """Make ``path`` of the file that was published for PyTorch, which is fetched unless it is in ``home``."""
+    """Convert the file published for PyTorch to ``path``; it is fetched if it is not in ``home``."""
     url = PUBLISHED[name]
     published = home / name_of(url)
     brought = published.is_file()

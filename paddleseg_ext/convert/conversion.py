@@ -14,16 +14,16 @@ from paddleseg.cvlibs import Config
 
 from paddleseg_ext.config.build import quietly
 from paddleseg_ext.config.config import load_config
-from paddleseg_ext.convert.names import LEAVES, peer_name
-from paddleseg_ext.convert.notes import Notes, notes_of
-from paddleseg_ext.convert.settings import Undecided, fixed_settings, settings_of
-from paddleseg_ext.convert.sources import Weights, find_weights
+from paddleseg_ext.convert.checkpoint import Weights, find_weights
+from paddleseg_ext.convert.names import their_name
+from paddleseg_ext.convert.notes import Notes
+from paddleseg_ext.convert.settings import Undecided, settings_of
 from paddleseg_ext.convert.target import MODELS, Target, declared_settings, target_of_config, target_of_model
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.weights.refusal import Refused, shown
 from paddleseg_ext.weights.weight_file import open_checkpoint
 
-# Of what is missing, what is left over and what has another shape, how many names are shown.
+# How many names are shown of those that are missing, left over, or of another shape.
 _ROWS = 6
 _REMARKS = {"model.num_classes": ", and the data sets must have as many"}
 
@@ -37,13 +37,13 @@ class Conversion:
             tensors are float32.
         origins: The checkpoint's name by ours.
         found: What was found in the checkpoint.
-        remarks: A sentence for everything that is not certain.
+        remarks: A sentence for each thing that is not certain.
     """
 
-    weights: dict
-    origins: dict
+    weights: dict[str, np.ndarray]
+    origins: dict[str, str]
     found: Weights
-    remarks: tuple = ()
+    remarks: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         """The whole mapping, a line each, for people."""
@@ -58,7 +58,7 @@ def convert_weights(
     checkpoint: Union[str, Path, Mapping],
     config: Union[str, Path, Config, None] = None,
     model: Optional[paddle.nn.Layer] = None,
-    source: Optional[str] = None,
+    implementation: Optional[str] = None,
     entry: Optional[str] = None,
     opts: Optional[Sequence[str]] = None,
 ) -> Conversion:
@@ -72,31 +72,32 @@ def convert_weights(
     Args:
         checkpoint: A file, or what one holds: arrays by name, possibly below an entry such as ``state_dict``.
         config: The YAML file that describes the model; of a file of ImageNet weights its backbone is filled.
-        model: Instead of ``config``, the model or backbone itself. It is not changed; that its layout is that of
-            ``source`` is then the caller's business.
-        source: Whose checkpoint it is, a key of ``sources.TITLES``; None finds it.
+        model: Instead of ``config``, the model or backbone itself. It is not changed. Its layout is not compared, so
+            the caller has to choose that of the checkpoint.
+        implementation: Whose checkpoint it is, a key of ``implementations.IMPLEMENTATIONS``; None finds it.
         entry: Which entry of the checkpoint holds the weights; None finds it.
         opts: ``key=value`` strings that overrule the YAML.
 
     Raises:
-        UserError: The file cannot be read, is of nobody known here, or is not exactly of that model. Says what the
-            YAML should say, or which names do not fit, with the nearest.
+        UserError: The file cannot be read, has names of no known implementation, or is not exactly of that model. It
+            reports what the YAML should say, or which names do not fit and the nearest ones.
     """
     if (config is None) == (model is None):
         raise UserError("convert_weights needs either a config or a model.")
     if config is not None and not isinstance(config, Config):
         with quietly():
             config = load_config(config, opts=opts, training=False)
-    held, name = checkpoint, "The checkpoint"
-    if not isinstance(checkpoint, Mapping):
+    if isinstance(checkpoint, Mapping):
+        held, name = checkpoint, "The checkpoint"
+    else:
         held, name = open_checkpoint(checkpoint), str(checkpoint)
     try:
-        found = find_weights(held, entry, source)
+        found = find_weights(held, entry, implementation)
     except Refused as refused:
         raise UserError(f"{name} {refused}.") from None
     shapes = {theirs: tuple(value.shape) for theirs, value in found.tensors.items()}
     ours = _named(found, name)
-    remarks = ()
+    remarks: tuple[str, ...] = ()
     if config is None:
         target = target_of_model(model)
     else:
@@ -109,10 +110,10 @@ def convert_weights(
 
 
 def _numbers(weights: Mapping, origins: Mapping, name: str) -> Iterator[str]:
-    """Look at the numbers; yields a sentence for what is strange.
+    """Check the numbers; yields a sentence for each thing that looks wrong.
 
     Raises:
-        UserError: Numbers are no numbers, or all running variances are zero: the file is damaged.
+        UserError: Numbers are not finite, or all running variances are zero: the file is damaged.
     """
     variances = [array for n, array in weights.items() if n.endswith("._variance")]
     if variances and not any(array.any() for array in variances):
@@ -134,9 +135,9 @@ def _numbers(weights: Mapping, origins: Mapping, name: str) -> Iterator[str]:
         )
 
 
-def _named(found: Weights, name: str) -> dict:
-    """The checkpoint's name by ours, of what has one."""
-    ours = {}
+def _named(found: Weights, name: str) -> dict[str, str]:
+    """The checkpoint's name by ours; names without a counterpart are left out."""
+    ours: dict[str, str] = {}
     for theirs in found.tensors:
         here = found.name_here(theirs)
         if here in ours:
@@ -147,17 +148,16 @@ def _named(found: Weights, name: str) -> dict:
 
 
 def _configured(fit: "Fit") -> Target:
-    """The target of a YAML that fits.
+    """The target of a YAML that fits the checkpoint.
 
     Raises:
-        UserError: It says something else than the checkpoint; what it should say.
+        UserError: The YAML does not fit; it reports what it should say.
     """
     if not fit.differing:
         return fit.target
     found = fit.found
-    hint = ""
-    if found.paddle_names and "model.layout" in fit.differing:
-        hint = " (a file that this project's train.py wrote needs no conversion)"
+    ours = found.paddle_names and "model.layout" in fit.differing
+    hint = " (a file that this project's train.py wrote needs no conversion)" if ours else ""
     raise UserError(
         f"{fit.name} holds {found.title} with other settings than {fit.config.path}, so nothing was converted{hint}; "
         "the YAML should say (--write_config NEW.yml writes one that does)\n" + _advice(fit.differing)
@@ -166,7 +166,7 @@ def _configured(fit: "Fit") -> Target:
 
 @dataclass(frozen=True)
 class Fit:
-    """A checkpoint held against a YAML.
+    """A checkpoint compared with a YAML.
 
     Attributes:
         name: The file, for messages.
@@ -174,9 +174,9 @@ class Fit:
         found: What was found in the checkpoint.
         notes: What is noted beside the weights.
         target: What the YAML describes.
-        differing: By the YAML's keys the value that goes with the checkpoint and the one that there is.
-        doubtful: The same of how images are prepared and put together, where nothing is noted and the implementation's
-            own programs do it otherwise than the YAML.
+        differing: By the YAML's keys, the value that fits the checkpoint and the one in the YAML.
+        doubtful: The same for the preparation of images and the test protocol, where the checkpoint notes nothing and
+            the YAML differs from the implementation's own programs.
     """
 
     name: str
@@ -184,14 +184,14 @@ class Fit:
     found: Weights
     notes: Notes
     target: Target
-    differing: dict
-    doubtful: dict
+    differing: dict[str, tuple[Any, Any]]
+    doubtful: dict[str, tuple[Any, Any]]
 
     def remarks(self) -> Iterator[str]:
-        """A sentence for everything that is not certain, for people."""
+        """A sentence for each thing that is not certain, for people."""
         for key, (value, now) in self.doubtful.items():
             yield (
-                f"{self.found.title} goes with {key}: {as_yaml(value)}, and {self.config.path} says {as_yaml(now)}, so "
+                f"{self.found.title} needs {key}: {as_yaml(value)}, and {self.config.path} says {as_yaml(now)}, so "
                 "predictions may differ; --write_config NEW.yml writes a YAML with the former"
             )
         if self.notes.unread:
@@ -215,13 +215,13 @@ def fit_of(config: Config, found: Weights, held: Mapping, name: str) -> Fit:
             f"{name} holds {found.title}, but model.type in {config.path} is {kind}; give the YAML of such a model."
         )
     try:
-        notes = notes_of(held, found.source, found.model)
+        notes = Notes() if backbone else found.implementation.read_notes(held, found.model)
     except Refused as refused:
         raise UserError(f"{name} {refused}.") from None
     target = target_of_config(config, backbone)
-    written, fixed = target.settings, fixed_settings(found.source, found.model)
+    written, fixed = target.settings, found.implementation.fixed_settings(found.model)
     if fixed.get("model.layout") != written.get("model.layout"):
-        # Else all that follows from the layout would be reported too.
+        # With the YAML's own layout, all that follows from it would be reported too.
         target = target_of_config(config, layout=fixed["model.layout"])
     beside = {**fixed, **notes.settings}
     shapes = {ours: tuple(found.tensors[theirs].shape) for ours, theirs in _named(found, name).items()}
@@ -232,21 +232,21 @@ def fit_of(config: Config, found: Weights, held: Mapping, name: str) -> Fit:
     declared = settings_of(target.shapes, found.model)
     if "model.mask_size" in written:
         declared["model.mask_size"] = written["model.mask_size"]
-    # What a part has that the YAML's model lacks altogether follows from the setting that leaves it out.
+    # Settings of a part that the YAML's model does not have follow from the one that leaves the part out.
     differing = _differences(shown_by_shapes, declared)
-    # Of another backbone and of another layout other defaults count.
+    # Another backbone and another layout have other defaults.
     other = differing.get("model.backbone.type", (None,))[0]
     other = None if isinstance(other, Undecided) else other
     written = declared_settings(config, backbone, other, fixed.get("model.layout"))
-    told = _differences(beside, written)
-    sure = {key for key in told if key.startswith("model.") or key in notes.settings}
-    differing.update({key: told[key] for key in told if key in sure})
-    doubtful = {key: told[key] for key in told if key not in sure}
+    others = _differences(beside, written)
+    sure = {key for key in others if key.startswith("model.") or key in notes.settings}
+    differing.update({key: others[key] for key in others if key in sure})
+    doubtful = {key: others[key] for key in others if key not in sure}
     return Fit(name, config, found, notes, target, differing, doubtful)
 
 
-def _differences(wanted: Mapping, now: Mapping) -> dict:
-    """(wanted, now) by key, of what both have."""
+def _differences(wanted: Mapping, now: Mapping) -> dict[str, tuple[Any, Any]]:
+    """(wanted, now) by key, where both have the key and differ."""
     return {key: (value, now[key]) for key, value in wanted.items() if key in now and not _agree(key, value, now[key])}
 
 
@@ -254,7 +254,7 @@ def _agree(key: str, value: Any, now: Any) -> bool:
     if isinstance(value, Mapping):
         now = now if isinstance(now, Mapping) else {}
         if key == "Normalize":
-            # What counts is what happens to pixels from 0 to 255.
+            # Several ways to write a step do the same to a pixel.
             value, now = _of_pixels(value), _of_pixels(now)
         return all(name in now and _agree(name, one, now[name]) for name, one in value.items())
     if isinstance(value, (list, tuple)) and isinstance(now, (list, tuple)):
@@ -264,7 +264,7 @@ def _agree(key: str, value: Any, now: Any) -> bool:
     return value == now
 
 
-def _of_pixels(settings: Mapping) -> dict:
+def _of_pixels(settings: Mapping) -> dict[str, Any]:
     """``Normalize`` without its scale: mean and deviation of three channels of pixels from 0 to 255."""
     if not settings:
         return {}
@@ -290,17 +290,17 @@ def as_yaml(value: Any) -> str:
     """``value`` as one line of YAML, words that stand for a value as they are."""
     if isinstance(value, str):
         return value
-    text = yaml.safe_dump(_plain(value), default_flow_style=True, width=10**6, sort_keys=False)
+    text = yaml.safe_dump(plain(value), default_flow_style=True, width=10**6, sort_keys=False)
     return text.strip().removesuffix("...").strip()
 
 
-def _plain(value: Any) -> Any:
-    """``value`` of types that a YAML has."""
+def plain(value: Any) -> Any:
+    """A copy of ``value`` of the types that a YAML has, with nothing shared, which a YAML would write as anchors."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+        return [plain(inner) for inner in value]
+    return value if value is None or isinstance(value, (bool, int, float)) else str(value)
 
 
 def _require_all(name: str, found: Weights, target: Target, ours: Mapping, shapes: Mapping) -> None:
@@ -311,7 +311,7 @@ def _require_all(name: str, found: Weights, target: Target, ours: Mapping, shape
     if not (missing or over or unlike):
         return
     expected = {_their_name(n, found): n for n in missing}
-    # Only of what is shown, because looking for the nearest among hundreds takes its time.
+    # The nearest of hundreds of names takes long to find, so it is looked for only where it is shown.
     rows = [
         (f"  missing    {theirs} {list(target.shapes[n])}", _nearest(theirs, over, "in the file"))
         for theirs, n in list(expected.items())[:_ROWS]
@@ -330,9 +330,9 @@ def _require_all(name: str, found: Weights, target: Target, ours: Mapping, shape
         lines.append(f"  and {more} more")
     fitting = len(target.shapes) - len(missing) - len(unlike)
     raise UserError(
-        f"{name} holds {found.title}, of which {fitting} of the {len(target.shapes)} weights of {target.described_by} "
-        f"were found ({len(missing)} missing, {len(over)} left over, {len(unlike)} of another shape), so nothing was "
-        "converted; give the checkpoint of this very model\n" + "\n".join(lines)
+        f"{name} holds {found.title}, but only {fitting} of the {len(target.shapes)} weights of {target.described_by} "
+        f"fit ({len(missing)} missing, {len(over)} left over, {len(unlike)} of another shape), so nothing was "
+        "converted; give a checkpoint of exactly this model\n" + "\n".join(lines)
     )
 
 
@@ -340,13 +340,10 @@ def _their_name(ours: str, found: Weights) -> str:
     """What the checkpoint would call ``ours``."""
     if found.paddle_names:
         return ours
-    if found.model == "backbone":
-        path, _, leaf = ours.rpartition(".")
-        return f"{path}.{LEAVES.get(leaf, leaf)}"
     try:
-        return peer_name(ours, found.source, found.model)
+        return their_name(ours, found.named_by, found.model)
     except ValueError:
-        # The model has parts that the implementation has not.
+        # The model has parts that the implementation does not have.
         return ours
 
 

@@ -11,7 +11,6 @@ from typing import Any, Optional, Union
 
 import paddleseg_ext
 from paddleseg_ext.convert.conversion import Conversion, convert_weights
-from paddleseg_ext.convert.sources import TITLES
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files.whole import write_whole
 
@@ -23,11 +22,11 @@ def convert_file(
     output: Union[str, Path],
     notes: Optional[Mapping] = None,
     **settings: Any,
-) -> tuple:
+) -> tuple[Conversion, dict[str, Any]]:
     """Convert a checkpoint to ``output``, a ``.pdparams`` file, and write the record beside it: both, or neither.
 
     Args:
-        notes: What else the record should say, or say otherwise.
+        notes: Entries that the record gets too, or instead of its own.
         settings: Those of ``convert_weights``.
 
     Returns:
@@ -37,7 +36,7 @@ def convert_file(
         UserError: See ``convert_weights``. Nothing is written then.
     """
     with ThreadPoolExecutor(max_workers=1) as beside:
-        # Both take their time for reading the file, and hashing leaves the other core free.
+        # Both read the whole file, and hashing leaves the other core free.
         digest = beside.submit(sha256_of, checkpoint)
         conversion = convert_weights(checkpoint, **settings)
         record = {
@@ -88,10 +87,10 @@ def write(weights: Mapping, output: Union[str, Path], record: Mapping) -> None:
         raise UserError(f"{output} could not be written ({reason}); make room, or choose another place.") from error
 
 
-def _record(conversion: Conversion, config: Any) -> dict:
+def _record(conversion: Conversion, config: Any) -> dict[str, Any]:
     found = conversion.found
     return {
-        "source": TITLES[found.source],
+        "source": found.implementation.title,
         "model": found.model,
         "entry": found.entry,
         "config": None if config is None else str(getattr(config, "path", config)),

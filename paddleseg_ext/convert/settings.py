@@ -1,27 +1,20 @@
-"""What the weights, and whose they are, say about the YAML that fits them.
+"""What the shapes of weights say about the YAML that fits them.
 
 ``settings_of`` reads the shapes of a model and of a checkpoint alike; where the two disagree, the YAML has to change.
-What leaves no trace in the shapes follows from the implementation (``fixed_settings``), is noted beside the weights
-(``notes.py``), or is the user's to say.
+What the shapes do not show follows from the implementation (``Implementation.fixed_settings``), is noted beside the
+weights (``Implementation.read_notes``), or has to be said by the user.
 """
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Optional
+from typing import Any, Optional, Union
 
-IMAGENET_PIXELS = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225], "scale": 255, "channel_order": "RGB"}
-# All of openseg.pytorch's configurations but that of LIP, whose mean is another; config_dict says which.
-OPENSEG_PIXELS = {
-    "mean": [102.9801, 115.9465, 122.7717],
-    "std": [1.0, 1.0, 1.0],
-    "scale": 1,
-    "channel_order": "BGR",
-}
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Undecided(str):
-    """A setting that shapes narrow down but do not decide: what is known of it, in words."""
+    """What is known, in words, of a setting that shapes narrow down but do not decide."""
 
 
 # Blocks of the third stage -> depth.
@@ -34,13 +27,13 @@ _HEADS = {
 }
 
 
-def settings_of(shapes: Mapping, model: str, masks: Sequence = ()) -> dict:
-    """Settings, by their YAML keys, that tensors of such shapes go with.
+def settings_of(shapes: Shapes, model: str, masks: Sequence[Sequence[int]] = ()) -> dict[str, Any]:
+    """Settings, by their YAML keys, that fit tensors of such shapes.
 
     Args:
-        shapes: Shape by our name, of a whole model or of a backbone alone. What cannot be read off is left out.
+        shapes: Shape by our name, of a whole model or of a backbone alone. What they do not show is left out.
         model: 'pspnet', 'psanet', 'isanet' or 'backbone'.
-        masks: Sides of PSANet's mask to choose from, best first: its weights only tell how many cells it has.
+        masks: Sides of PSANet's mask to choose from, best first: its weights only show how many cells it has.
     """
     if model == "backbone":
         return _backbone(shapes, "")
@@ -59,25 +52,25 @@ def settings_of(shapes: Mapping, model: str, masks: Sequence = ()) -> dict:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _psanet(shapes: Mapping) -> dict:
+def _psanet(shapes: Shapes) -> dict[str, Any]:
     if not _has(shapes, "psa."):
         return {"model.use_psa": False}
     both = _has(shapes, "psa.reduce_p.")
     return {"model.use_psa": True, "model.psa_type": "bi-direction" if both else Undecided("collect or distribute")}
 
 
-def _axis(shapes: Mapping, name: str, axis: int) -> Optional[int]:
+def _axis(shapes: Shapes, name: str, axis: int) -> Optional[int]:
     """The length of an axis of a convolution's weight, if there is such a convolution."""
     shape = shapes.get(name, ())
     return shape[axis] if len(shape) == 4 else None
 
 
-def _has(shapes: Mapping, prefix: str) -> bool:
+def _has(shapes: Shapes, prefix: str) -> bool:
     return any(name.startswith(prefix) for name in shapes)
 
 
-def _mask_sides(cells: int, masks: Sequence) -> object:
-    """The sides of a mask of so many cells: one of ``masks``, or a square; else what they have to come to."""
+def _mask_sides(cells: int, masks: Sequence[Sequence[int]]) -> Union[list[int], Undecided]:
+    """The sides of a mask of so many cells: one of ``masks``, or a square; else what their product has to be."""
     for sides in masks:
         if math.prod(sides) == cells:
             return list(sides)
@@ -85,16 +78,16 @@ def _mask_sides(cells: int, masks: Sequence) -> object:
     return [side, side] if side * side == cells else Undecided(f"two sides whose product is {cells}")
 
 
-def _pspnet(shapes: Mapping) -> dict:
+def _pspnet(shapes: Shapes) -> dict[str, Any]:
     levels = sum(re.fullmatch(r"head\.psp_module\.stages\.\d+\.1\._conv\.weight", name) is not None for name in shapes)
     return {"model.bin_sizes": Undecided(f"{levels} side{'s' if levels != 1 else ''}")}
 
 
-def _isanet(shapes: Mapping) -> dict:
+def _isanet(shapes: Shapes) -> dict[str, Any]:
     return {"model.isa_channels": _axis(shapes, "head.global_relation.key_project.0._conv.weight", 0)}
 
 
-def _backbone(shapes: Mapping, prefix: str) -> dict:
+def _backbone(shapes: Shapes, prefix: str) -> dict[str, Any]:
     if f"{prefix}conv1_1._conv.weight" in shapes:
         return {"model.backbone.type": Undecided("ResNet*_vd of PaddleSeg")}
     stem = tuple(_axis(shapes, f"{prefix}stem.{place}.weight", 0) for place in (0, 6))
@@ -102,28 +95,11 @@ def _backbone(shapes: Mapping, prefix: str) -> dict:
     blocks = {name.split(".")[-3] for name in shapes if re.fullmatch(rf"{prefix}layer3\.\d+\.conv1\.weight", name)}
     if None in stem or base is None or len(blocks) not in _DEPTHS:
         return {}
-    family = {(base // 2, base): "v1c", (base, 2 * base): "deepstem"}.get(stem)
+    families: dict[tuple, str] = {(base // 2, base): "v1c", (base, 2 * base): "deepstem"}
+    family = families.get(stem)
     kind = f"ResNet{_DEPTHS[len(blocks)]}_{family}" if family else Undecided(f"a ResNet of stem {stem[0]}, {stem[1]}")
     return {
         "model.backbone.type": kind,
         "model.backbone.base_channels": base,
         "model.backbone.in_channels": _axis(shapes, f"{prefix}stem.0.weight", 1),
     }
-
-
-def fixed_settings(source: str, model: str) -> dict:
-    """Settings that every checkpoint of ``source`` goes with although its weights do not show them."""
-    # openseg.pytorch feeds its backbones alike, in ImageNet training too. semseg's pixels stand in its programs, those
-    # of the other two in all their configurations.
-    fixed = {"Normalize": OPENSEG_PIXELS} if source == "openseg" else {}
-    if model == "backbone":
-        return fixed
-    if source in ("ssseg", "mmseg", "semseg"):
-        fixed["Normalize"] = IMAGENET_PIXELS
-    fixed["model.layout"] = source
-    if source in ("semseg", "openseg"):
-        fixed["model.backbone.contract_dilation"] = source == "openseg"
-        fixed["model.backbone.ceil_mode"] = source == "openseg"
-    if source != "ssseg":
-        fixed["test_config.resize_once"] = False
-    return fixed

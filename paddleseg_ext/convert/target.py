@@ -1,4 +1,4 @@
-"""The names and shapes that the weights have to come to, of a model that is never given memory."""
+"""The names and shapes that converted weights must have. The model that shows them gets no memory."""
 
 import copy
 import dataclasses
@@ -20,21 +20,20 @@ MODELS = {"PSPNet": "pspnet", "PSANet": "psanet", "ISANet": "isanet"}
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be filled.
+    """The model or backbone to fill.
 
     Attributes:
         described_by: The YAML file or the class, for messages.
         model: 'pspnet', 'psanet', 'isanet' or 'backbone'.
         shapes: Shape by name.
         settings: What the YAML says, defaults included, by its keys: arguments of model and backbone,
-            ``test_config.*``, and of the steps that prepare images ``Normalize`` and ``ResizeByRatio``; empty where
-            there is no YAML.
+            ``test_config.*``, and the steps ``Normalize`` and ``ResizeByRatio``; empty without a YAML.
     """
 
     described_by: str
     model: str
-    shapes: dict
-    settings: dict
+    shapes: dict[str, tuple[int, ...]]
+    settings: dict[str, Any]
 
 
 def target_of_config(config: Config, backbone: bool = False, layout: Optional[str] = None) -> Target:
@@ -46,7 +45,7 @@ def target_of_config(config: Config, backbone: bool = False, layout: Optional[st
         layout: Instead of its own.
 
     Raises:
-        UserError: It describes none of the three models, or one that cannot be built.
+        UserError: It describes another model than these three, or one that cannot be built.
     """
     # Building fills in what the file leaves out.
     config = copy.deepcopy(config)
@@ -65,17 +64,17 @@ def target_of_config(config: Config, backbone: bool = False, layout: Optional[st
 
 def declared_settings(
     config: Config, backbone: bool = False, backbone_type: Optional[str] = None, layout: Optional[str] = None
-) -> dict:
+) -> dict[str, Any]:
     """What a YAML says, defaults included; see ``Target``.
 
     Args:
-        backbone: Of the backbone alone.
-        backbone_type, layout: The backbone and the layout whose defaults count; None: the YAML's.
+        backbone: Only the backbone counts.
+        backbone_type, layout: The backbone and the layout whose defaults are taken; None: the YAML's.
     """
     model = config.dic["model"]
     of_backbone = {**model["backbone"], **({} if backbone_type is None else {"type": backbone_type})}
-    # A backbone without these arguments does what they do when false.
-    settings = {"model.backbone.contract_dilation": False, "model.backbone.ceil_mode": False}
+    # A backbone without these arguments behaves as with false.
+    settings: dict[str, Any] = {"model.backbone.contract_dilation": False, "model.backbone.ceil_mode": False}
     settings.update(_arguments(manager.BACKBONES, of_backbone, "model.backbone."))
     if not backbone:
         settings.update(_arguments(manager.MODELS, model, "model."))
@@ -100,7 +99,7 @@ def declared_settings(
     return settings
 
 
-def _arguments(known: manager.ComponentManager, written: dict, prefix: str) -> dict:
+def _arguments(known: manager.ComponentManager, written: dict, prefix: str) -> dict[str, Any]:
     """The arguments of a component by the YAML's keys."""
     parameters = inspect.signature(known[written["type"]]).parameters.values()
     found = {p.name: written.get(p.name, p.default) for p in parameters if p.default is not p.empty}
@@ -109,7 +108,7 @@ def _arguments(known: manager.ComponentManager, written: dict, prefix: str) -> d
 
 
 def _settle(settings: dict, row: Any) -> None:
-    """Bring the settings of a model into the one form that each has, however the YAML writes it.
+    """Bring each setting of a model to one form; a YAML has several ways to write some.
 
     Args:
         row: Its layout, or None where there is no such layout.
@@ -131,11 +130,11 @@ def _settle(settings: dict, row: Any) -> None:
 
 
 def target_of_model(model: paddle.nn.Layer) -> Target:
-    """The target that a model, or a ResNet, is."""
+    """A model or a ResNet as the target."""
     kind = type(model).__name__
     return Target(f"this {kind}", MODELS.get(kind, "backbone"), shapes_of(model), {})
 
 
-def shapes_of(model: paddle.nn.Layer) -> dict:
+def shapes_of(model: paddle.nn.Layer) -> dict[str, tuple[int, ...]]:
     """Shape of each parameter and statistic of ``model`` by its name."""
     return {name: tuple(value.shape) for name, value in model.state_dict().items()}

@@ -5,8 +5,7 @@
 
 from collections.abc import Iterator
 
-from paddleseg_ext.convert.settings import fixed_settings
-from paddleseg_ext.convert.sources import MODELS_OF, TITLES
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 
 # The meaning of each key of the YAML. Each changes predictions and leaves names and shapes as they are.
 UNSHOWN = {
@@ -30,43 +29,17 @@ UNSHOWN = {
     "test_config.is_slide": "sliding windows or whole pictures, their size and step",
     "test_config.resize_once": "logits are resized straight to the picture's size",
 }
-# The settings that each implementation notes beside its weights.
-NOTED = {
-    "mmseg": {
-        "model.align_corners",
-        "model.backbone_indices",
-        "model.mask_size",
-        "model.psa_type",
-        "model.compact",
-        "model.shrink_factor",
-        "model.normalization_factor",
-        "model.psa_softmax",
-        "model.bin_sizes",
-        "model.down_factor",
-        "model.dropout",
-        "model.backbone.output_stride",
-        "model.backbone.contract_dilation",
-        "Normalize",
-        "ResizeByRatio",
-        "test_config.is_slide",
-    },
-    "openseg": {"model.down_factor", "model.backbone.output_stride", "Normalize", "ResizeByRatio"},
-}
 
 
 def table() -> Iterator[str]:
     """The lines of a table in Markdown."""
     yield "| key | meaning | the implementation decides it in | noted in checkpoints of, and compared |"
     yield "|---|---|---|---|"
+    implementations = [one for one in IMPLEMENTATIONS.values() if one.models]
     for key, words in UNSHOWN.items():
-        known = [
-            source
-            for source, models in MODELS_OF.items()
-            if any(key in fixed_settings(source, model) for model in models)
-        ]
-        every = len(known) == len(MODELS_OF)
-        noted = [TITLES[source] for source, keys in NOTED.items() if key in keys]
-        where = "all" if every else ", ".join(TITLES[source] for source in known) or "-"
+        known = [one.title for one in implementations if any(key in one.fixed_settings(model) for model in one.models)]
+        noted = [one.title for one in implementations if key in one.noted]
+        where = "all" if len(known) == len(implementations) else ", ".join(known) or "-"
         yield f"| `{key}` | {words} | {where} | {', '.join(noted) or '-'} |"
 
 

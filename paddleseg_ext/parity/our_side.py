@@ -8,7 +8,8 @@ from paddleseg.models import CrossEntropyLoss
 from paddleseg.utils import metrics
 
 from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_v1c, ResNet101_v1c
-from paddleseg_ext.convert.names import peer_name
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
+from paddleseg_ext.convert.names import their_name
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
 from paddleseg_ext.models.resize import resize
 from paddleseg_ext.parity.peer_side.draw import checksum, draw_batch, draw_calibrated
@@ -75,7 +76,8 @@ def run(settings: dict) -> dict:
     as ``iterations`` says (0.01, momentum 0.9, weight decay 5e-4), the first on that batch. Names are the peer's.
     """
     model = build(settings)
-    tensors = {peer_name(name, settings["peer"], settings["model"]): t for name, t in model.state_dict().items()}
+    peer = IMPLEMENTATIONS[settings["peer"]]
+    tensors = {their_name(name, peer, settings["model"]): t for name, t in model.state_dict().items()}
     drawn = {name: draw_calibrated(name, tuple(t.shape), settings["seed"]) for name, t in tensors.items()}
     answer = {"names": np.array(list(tensors)), "checksum": np.array(checksum(drawn))}
     for dtype in settings["dtypes"]:

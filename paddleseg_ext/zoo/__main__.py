@@ -47,7 +47,12 @@ def parse(arguments: Sequence[str]):
     )
     parser.add_argument("--model", metavar="NAME", help="list and check: only PSANet, PSPNet or ISANet.")
     parser.add_argument("--dataset", metavar="NAME", help="list and check: only cityscapes, ade20k or voc12aug.")
-    parser.add_argument("--source", metavar="NAME", help="list and check: only ssseg, mmseg or psanet_paddle.")
+    parser.add_argument(
+        "--implementation",
+        "--source",
+        metavar="NAME",
+        help="list and check: only ssseg, mmseg or psanet_paddle.",
+    )
     parser.add_argument("--json", action="store_true", help="list and show: as JSON.")
     parser.add_argument(
         "--checkpoint", metavar="FILE", help="convert: the published file, fetched before; nothing is fetched then."
@@ -62,7 +67,7 @@ def parse(arguments: Sequence[str]):
 def main(arguments: Sequence[str]) -> None:
     """Do what the command line asks."""
     flags = parse(arguments)
-    selected = select(flags.model, flags.dataset, flags.source)
+    selected = select(flags.model, flags.dataset, flags.implementation)
     if flags.command in ("list", "readme") and flags.rows:
         raise UserError(f"{flags.command} takes no rows; `show {flags.rows[0]}` shows one.")
     if flags.command != "convert" and (flags.checkpoint or flags.output):

@@ -8,7 +8,7 @@ from typing import Optional, Union
 from paddleseg_ext.convert.output import convert_file
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files.download import DownloadFailed, download, name_of
-from paddleseg_ext.zoo.listing import figure
+from paddleseg_ext.zoo.listing import figure, host
 from paddleseg_ext.zoo.table import config_path, published, shown_path
 
 # OpenMMLab ends its files' names in the first digits of their SHA-256.
@@ -48,7 +48,7 @@ def convert_row(name: str, checkpoint: Union[str, Path, None] = None, output: Un
 
 def _fetched(name: str, row: dict, folder: Path) -> Path:
     """The row's checkpoint in ``folder``, fetched unless it is there."""
-    if row["source"] == "psanet_paddle":
+    if host(row) == "Baidu":
         raise UserError(
             f"{name}: its checkpoint is on {row['checkpoint_access']}, which has to be fetched by hand: open "
             f"{row['checkpoint']} in a browser, then run this again with --checkpoint FILE."

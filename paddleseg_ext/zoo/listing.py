@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 from paddleseg_ext.zoo.table import published, shown_path
 
@@ -33,7 +34,8 @@ _FIRST = (
     "loss",
 )
 _TITLES = ("backbone", "data", "schedule", "mIoU", "ms+flip", "checkpoint", "row")
-CHECKPOINT_SOURCES = {"ssseg": "GitHub", "mmseg": "OpenMMLab", "psanet_paddle": "Baidu"}
+# Who hosts the checkpoints, by the host in their address.
+_HOSTS = {"github.com": "GitHub", "download.openmmlab.com": "OpenMMLab", "pan.baidu.com": "Baidu"}
 
 
 def figure(value: Optional[float]) -> str:
@@ -47,6 +49,12 @@ def backbone(row: dict) -> str:
     return f"R{row['backbone']['depth']}{'' if kind == 'v1c' else f'-{kind}'} os{row['output_stride']}"
 
 
+def host(row: dict) -> str:
+    """Who hosts the checkpoint of a row, such as ``GitHub``."""
+    address = urlsplit(row["checkpoint"]).netloc
+    return _HOSTS.get(address, address)
+
+
 def list_rows(names: Sequence[str]) -> str:
     """The rows ``names``, a line each, under a heading for each model that says where their YAML files are."""
     columns = {
@@ -56,7 +64,7 @@ def list_rows(names: Sequence[str]) -> str:
             published()[name]["schedule"]["name"],
             figure(published()[name]["miou"]),
             figure(published()[name]["miou_ms_flip"]),
-            CHECKPOINT_SOURCES[published()[name]["source"]],
+            host(published()[name]),
             name,
         )
         for name in names

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 from paddleseg_ext.files.whole import write_whole
-from paddleseg_ext.zoo.listing import backbone, figure
+from paddleseg_ext.zoo.listing import backbone, figure, host
 from paddleseg_ext.zoo.table import CONFIGS, authors, published, shown_path
 
 _PAPERS = {
@@ -84,10 +85,6 @@ step of its training pipeline does not exist here, the file says so. Convert its
 |-|-|-|-|-|-|-|
 {lines}
 """
-_TITLES = {
-    "semseg": "[semseg](https://github.com/hszhao/semseg)",
-    "openseg": "[openseg.pytorch](https://github.com/openseg-group/openseg.pytorch)",
-}
 _MULTI_SCALE = """
 # Evaluate for the column ms+flip; the scales and the flip are in the file.
 python val.py --config {config} --aug_eval \\
@@ -151,14 +148,15 @@ def _authors(model: str) -> str:
             f"windows of {test['window'][0]}x{test['window'][1]}" if test["mode"] == "slide" else "whole pictures",
         )
         lines.append(f"| {' | '.join(cells)} |")
-    (source,) = {row["source"] for row in rows.values()}
-    return _AUTHORS.format(title=_TITLES[source], lines="\n".join(lines))
+    (name,) = {row["source"] for row in rows.values()}
+    theirs = IMPLEMENTATIONS[name]
+    return _AUTHORS.format(title=f"[{theirs.title}]({theirs.address})", lines="\n".join(lines))
 
 
 def _line(name: str, row: dict, remarks: list) -> str:
     marks = "".join(_mark(remarks.index(remark) + 1) for remark in row.get("remarks", ()))
     files = f"[checkpoint]({row['checkpoint']}), [log]({row['log']})"
-    if row["source"] == "psanet_paddle":
+    if host(row) == "Baidu":
         files += f" ({row['checkpoint_access']})"
     cells = (
         f"[{name}]({name}.yml)",

@@ -66,17 +66,17 @@ def find_row(wanted: str, among_authors: bool = False) -> str:
     raise UserError(f"there is no row {wanted}; {hint}")
 
 
-def select(model: Optional[str] = None, dataset: Optional[str] = None, source: Optional[str] = None) -> list:
-    """Names of the rows of a model, a data set and a publisher; None stands for any. Case does not matter.
+def select(model: Optional[str] = None, dataset: Optional[str] = None, implementation: Optional[str] = None) -> list:
+    """Names of the rows of a model, a data set and an implementation; None stands for any. Case does not matter.
 
     Raises:
-        UserError: No row has such a model, data set or publisher.
+        UserError: No row has such a model, data set or implementation.
     """
     chosen = []
     for flag, wanted, key in (
         ("--model", model, lambda row: row["model"]),
         ("--dataset", dataset, lambda row: row["data"]["set"]),
-        ("--source", source, lambda row: row["source"]),
+        ("--implementation", implementation, lambda row: row["source"]),
     ):
         if wanted is None:
             continue

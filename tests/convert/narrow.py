@@ -6,7 +6,8 @@ import numpy as np
 import yaml
 
 from paddleseg_ext.config.config import load_config
-from paddleseg_ext.convert.names import peer_name
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
+from paddleseg_ext.convert.names import their_name
 from paddleseg_ext.convert.target import target_of_config
 from tests.weights.torch_writer import save_zip, tensor
 
@@ -28,13 +29,13 @@ def describe(scenes: Path, **changes) -> Path:
     return path
 
 
-def their_weights(config: Path, peer: str = "ssseg") -> dict:
-    """Random weights of the network of ``config`` under a peer's names, with its counts of batches."""
+def their_weights(config: Path, implementation: str = "ssseg") -> dict:
+    """Random weights of the network of ``config`` under an implementation's names, with its counts of batches."""
     random = np.random.default_rng(5)
     state = {}
     target = target_of_config(load_config(config))
     for name, shape in target.shapes.items():
-        theirs = peer_name(name, peer, target.model)
+        theirs = their_name(name, IMPLEMENTATIONS[implementation], target.model)
         array = random.standard_normal(shape).astype("float32")
         state[theirs] = np.abs(array) if theirs.endswith("running_var") else array
         if theirs.endswith("running_var"):

@@ -8,6 +8,7 @@ from paddleseg.models.backbones import ResNet50_vd
 
 from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_deepstem, ResNet50_v1c
 from paddleseg_ext.convert import convert_weights
+from paddleseg_ext.convert.__main__ import _summary
 from paddleseg_ext.errors import UserError
 from tests.convert.state_dicts import state_dict, write_yaml
 
@@ -63,6 +64,7 @@ def test_published_files(name, build, wrapped):
             theirs = f"{'resinit.' if name == 'openseg' else ''}{STEM[place]}.{leaf}"
         assert conversion.origins[ours] == theirs and array.flat[0] == state[theirs].flat[0]
     assert {"fc.weight", "fc.bias"} < set(conversion.found.left_out)
+    assert "ImageNet classifier" in _summary(conversion)
 
 
 def test_the_backbone_of_a_yaml_is_filled(tmp_path):
@@ -88,10 +90,10 @@ def test_pixels_go_with_the_backbone_of_openseg(renamed, tmp_path):
         state = {key.removeprefix("resinit."): value for key, value in state.items()}
     model = {"type": "ISANet", "layout": "openseg", "backbone": {"type": "ResNet50_deepstem"}}
     path = write_yaml(tmp_path, model)
-    conversion = convert_weights(state, path, source=None if renamed else "openseg")
-    assert (conversion.found.source, conversion.found.model) == ("openseg", "backbone")
+    conversion = convert_weights(state, path, implementation=None if renamed else "openseg")
+    assert (conversion.found.implementation.name, conversion.found.model) == ("openseg", "backbone")
     (remark,) = conversion.remarks
-    assert remark.startswith("an ImageNet backbone of openseg.pytorch goes with Normalize: {mean: [102.9801, ")
+    assert remark.startswith("an ImageNet backbone of openseg.pytorch needs Normalize: {mean: [102.9801, ")
     content = yaml.safe_load(path.read_text())
     content["val_dataset"]["transforms"] = [
         {
@@ -103,7 +105,7 @@ def test_pixels_go_with_the_backbone_of_openseg(renamed, tmp_path):
         }
     ]
     path.write_text(yaml.safe_dump(content))
-    assert convert_weights(state, path, source="openseg").remarks == ()
+    assert convert_weights(state, path, implementation="openseg").remarks == ()
     # Nobody's word for it: semseg's, whose pixels are the usual ones.
     assert convert_weights(published("resnet50_v2"), path).remarks == ()
 

@@ -16,7 +16,8 @@ from paddleseg_ext.config.build import Builder
 from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert import output
 from paddleseg_ext.convert.__main__ import main
-from paddleseg_ext.convert.names import peer_name
+from paddleseg_ext.convert.implementations.ssseg import SSSEG
+from paddleseg_ext.convert.names import their_name
 from tests.convert.narrow import describe, save, their_weights
 
 
@@ -52,9 +53,9 @@ def test_converts_and_evaluates(narrow, convert, scenes, monkeypatch):
 
     weights = paddle.load(str(target))
     expected = {name for name in state if not name.endswith("num_batches_tracked")}
-    assert {peer_name(name, "ssseg", "pspnet") for name in weights} == expected
+    assert {their_name(name, SSSEG, "pspnet") for name in weights} == expected
     for name, value in weights.items():
-        np.testing.assert_array_equal(np.asarray(value), state[peer_name(name, "ssseg", "pspnet")])
+        np.testing.assert_array_equal(np.asarray(value), state[their_name(name, SSSEG, "pspnet")])
 
     record = json.loads((scenes / "made" / "narrow.pdparams.json").read_text())
     assert record["sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
@@ -152,7 +153,7 @@ def test_weights_and_record_are_written_both_or_neither(narrow, convert, scenes,
         ((), "--output names the file to write; --dry-run writes none"),
         (("--output", "weights.pth"), "--output weights.pth: Paddle's weights end in .pdparams"),
         (("--output", "w.pdparams", "--source", "keras"), "invalid choice: 'keras'"),
-        (("--output", "w.pdparams", "--source", "mmseg"), "not those of mmsegmentation"),
+        (("--output", "w.pdparams", "--implementation", "mmseg"), "not those of mmsegmentation"),
         (("--output", "w.pdparams", "--entry", "ema"), "has no entry ema"),
         (("--output", "w.pdparams", "--dryrun"), "did you mean --dry-run?"),
     ],

@@ -7,7 +7,8 @@ import pytest
 
 from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert import convert_weights
-from paddleseg_ext.convert.names import our_name, peer_name
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
+from paddleseg_ext.convert.names import our_name, their_name
 from paddleseg_ext.convert.settings import settings_of
 from paddleseg_ext.convert.target import target_of_config
 from paddleseg_ext.errors import UserError
@@ -36,12 +37,13 @@ def test_every_published_state_dict(name, described):
     state = state_dict(name)
     conversion = convert_weights(state, described(name))
     peer, model = name.split("_")[:2]
-    assert (conversion.found.source, conversion.found.model) == (peer, model)
+    assert (conversion.found.implementation.name, conversion.found.model) == (peer, model)
     target = target_of_config(load_config(described(name)))
     assert {n: array.shape for n, array in conversion.weights.items()} == target.shapes
+    implementation = IMPLEMENTATIONS[peer]
     for ours, array in conversion.weights.items():
-        theirs = peer_name(ours, peer, model)
-        assert conversion.origins[ours] == theirs and our_name(theirs, peer, model) == ours
+        theirs = their_name(ours, implementation, model)
+        assert conversion.origins[ours] == theirs and our_name(theirs, implementation, model) == ours
         assert array.dtype == np.float32 and array.flat[0] == state[theirs].flat[0]
     # Nothing is forgotten: what is not used is a count of batches.
     assert set(state) == {*conversion.origins.values(), *conversion.found.left_out}
@@ -174,9 +176,12 @@ def test_the_table_stays_short(described):
     [
         (
             {"decode_head.image_pool.1.conv.weight": 1},
-            "of mmsegmentation, but of none of its PSPNet, PSANet and ISANet",
+            "a checkpoint of mmsegmentation, but not of its PSPNet, PSANet or ISANet",
         ),
-        ({"bert.encoder.weight": 1}, "(first bert.encoder.weight) of nobody known here"),
+        (
+            {"bert.encoder.weight": 1},
+            "(first bert.encoder.weight) of no known implementation; known are SSSegmentation, mmsegmentation, semseg",
+        ),
         ({}, "holds no weights"),
         ({"state_dict": {}}, "holds no weights"),
         ({"state_dict": {"a": "text"}}, "has a of type str among its weights"),
@@ -318,9 +323,9 @@ def test_older_names_of_the_same_parts(described):
     assert "holds one weight twice" in refusal(both, described("mmseg_isanet_50_os8"))
 
 
-def test_a_source_that_it_is_not(described):
-    assert "not those of mmsegmentation" in refusal(state_dict(PSANET), described(PSANET), source="mmseg")
-    assert convert_weights(state_dict(PSANET), described(PSANET), source="ssseg")
+def test_an_implementation_that_it_is_not(described):
+    assert "not those of mmsegmentation" in refusal(state_dict(PSANET), described(PSANET), implementation="mmseg")
+    assert convert_weights(state_dict(PSANET), described(PSANET), implementation="ssseg")
 
 
 def test_inplace_abn_is_another_function(described):
@@ -343,7 +348,7 @@ def test_paddles_own_names(described, tmp_path):
     shapes = target_of_config(load_config(write_yaml(tmp_path, own))).shapes
     state = {name: np.broadcast_to(np.float32(i + 1), shape) for i, (name, shape) in enumerate(shapes.items())}
     conversion = convert_weights(state, write_yaml(tmp_path, own))
-    assert conversion.found.source == "psanet_paddle" and set(conversion.origins) == set(shapes)
+    assert conversion.found.implementation.name == "psanet_paddle" and set(conversion.origins) == set(shapes)
     message = refusal(state, write_yaml(tmp_path, {**own, "layout": "ssseg"}))
     assert "model.layout: psanet_paddle  (now ssseg)" in message and "needs no conversion" in message
     for kind in ("PSPNet", "ISANet"):
@@ -351,7 +356,7 @@ def test_paddles_own_names(described, tmp_path):
         shapes = target_of_config(load_config(write_yaml(tmp_path, model))).shapes
         state = {name: np.ones(shape, np.float32) for name, shape in shapes.items() if "backbone" not in name}
         state.update({n: np.broadcast_to(np.float32(1), shape) for n, shape in shapes.items() if "backbone" in n})
-        assert convert_weights(state, write_yaml(tmp_path, model)).found.source == "paddleseg"
+        assert convert_weights(state, write_yaml(tmp_path, model)).found.implementation.name == "paddleseg"
         assert "model.layout: paddleseg" in refusal(state, write_yaml(tmp_path, {**model, "layout": "mmseg"}))
 
 
@@ -373,5 +378,7 @@ def test_any_shape_of_any_weight_is_told_of(name, described):
             settings_of({**shapes, ours: shape}, model)
     state = state_dict(name)
     for ours, shape in zip([n for n in shapes if "backbone" not in n and n.endswith("conv.weight")], odd * 3):
-        message = refusal({**state, peer_name(ours, peer, model): np.zeros(shape, np.float32)}, config)
+        message = refusal(
+            {**state, their_name(ours, IMPLEMENTATIONS[peer], model): np.zeros(shape, np.float32)}, config
+        )
         assert "1 of another shape" in message or "the YAML should say" in message

@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from paddleseg_ext.convert import convert_weights
-from paddleseg_ext.convert.notes import notes_of
+from paddleseg_ext.convert.implementations.mmseg import MMSEG
+from paddleseg_ext.convert.implementations.openseg import OPENSEG
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.weights.refusal import Refused
 from tests.convert.state_dicts import model_of, state_dict, write_yaml
@@ -28,11 +29,11 @@ def text_of(model: str, head: str = "", backbone: str = RESNET, network: str = "
 
 def remarks(checkpoint: dict, config) -> list:
     """What the conversion remarks, but for the pixels, which the small YAML has PaddleSeg's of."""
-    return [line for line in convert_weights(checkpoint, config).remarks if " goes with Normalize: " not in line]
+    return [line for line in convert_weights(checkpoint, config).remarks if " needs Normalize: " not in line]
 
 
 def noted(model: str, **changes: str) -> dict:
-    return notes_of({"meta": {"cfg": text_of(model, **changes)}}, "mmseg", model).settings
+    return MMSEG.read_notes({"meta": {"cfg": text_of(model, **changes)}}, model).settings
 
 
 DEFAULTS = {
@@ -144,7 +145,7 @@ def test_what_no_yaml_can_say(changes, words):
 def test_without_normalization():
     text = text_of("pspnet").replace("norm_cfg=dict(type='SyncBN', requires_grad=True)", "norm_cfg=None")
     with pytest.raises(Refused, match="was built without normalization"):
-        notes_of({"meta": {"cfg": text}}, "mmseg", "pspnet")
+        MMSEG.read_notes({"meta": {"cfg": text}}, "pspnet")
 
 
 @pytest.mark.parametrize("place", ["test_dataloader", "data"])
@@ -153,7 +154,7 @@ def test_the_pipeline_of_the_data_that_is_tested_on_counts(place):
     held = f"dict(pipeline=[{resize}, dict(type='Strange')])"
     data = f"test_dataloader = dict(dataset={held})" if place == "test_dataloader" else f"data = dict(test={held})"
     rest = f"test_pipeline = [dict(type='Resize', scale=(9, 9), keep_ratio=True)]\n{data}\n"
-    notes = notes_of({"meta": {"cfg": text_of("pspnet", rest=rest)}}, "mmseg", "pspnet")
+    notes = MMSEG.read_notes({"meta": {"cfg": text_of("pspnet", rest=rest)}}, "pspnet")
     assert notes.settings["ResizeByRatio"] == {"base_size": [64, 32], "fit": "stretch", "interpolation": "cubic"}
     assert notes.passed_over == ["test_pipeline.Strange"]
 
@@ -174,7 +175,7 @@ def test_the_pipeline_of_the_data_that_is_tested_on_counts(place):
     ],
 )
 def test_every_way_to_note_a_size(pipeline, size, passed_over):
-    notes = notes_of({"meta": {"cfg": text_of("pspnet", rest=f"test_pipeline = {pipeline}\n")}}, "mmseg", "pspnet")
+    notes = MMSEG.read_notes({"meta": {"cfg": text_of("pspnet", rest=f"test_pipeline = {pipeline}\n")}}, "pspnet")
     found = notes.settings.get("ResizeByRatio", "unknown")
     assert (found["base_size"], found["fit"]) == size if isinstance(size, tuple) else found == size
     assert notes.passed_over == [f"test_pipeline.{kind}" for kind in passed_over]
@@ -193,7 +194,7 @@ def test_other_places_of_a_test_protocol():
     assert noted("pspnet", rest=old)["test_config.crop_size"] == [65, 33]
     assert "test_config.is_slide" not in noted("pspnet", rest="test_cfg = dict(type='TestLoop')\n")
     padded = "data_preprocessor = dict(mean=[0.0, 0.0, 0.0], test_cfg=dict(size_divisor=32))\n"
-    notes = notes_of({"meta": {"cfg": text_of("pspnet", rest=padded)}}, "mmseg", "pspnet")
+    notes = MMSEG.read_notes({"meta": {"cfg": text_of("pspnet", rest=padded)}}, "pspnet")
     assert notes.passed_over == ["data_preprocessor.test_cfg"]
 
 
@@ -202,7 +203,7 @@ def test_a_class_under_the_name_of_its_package_is_the_same_class(scope):
     norm = "norm_cfg=dict(type='torch.nn.SyncBatchNorm')"
     backbone = RESNET.replace("type='ResNetV1c'", f"type='{scope}ResNetV1c', {norm}")
     text = text_of("psanet", backbone=backbone).replace("'PSAHead'", f"'{scope}PSAHead'")
-    notes = notes_of({"meta": {"cfg": text}}, "mmseg", "psanet")
+    notes = MMSEG.read_notes({"meta": {"cfg": text}}, "psanet")
     assert notes.settings["model.psa_type"] == "bi-direction" and not notes.passed_over
 
 
@@ -264,7 +265,7 @@ def test_every_form_of_a_configuration(form):
         "fragment": {"cfg": "decode_head=dict(type='PSPHead', pool_scales=(1, 2)), backbone=dict()"},
         "names": {"cfg": "scales = (1, 2)\nmodel = {'decode_head': dict(type='PSPHead', pool_scales=scales, x=f(3))}"},
     }[form]
-    notes = notes_of({"meta": meta}, "mmseg", "pspnet")
+    notes = MMSEG.read_notes({"meta": meta}, "pspnet")
     assert notes.settings["model.bin_sizes"] == [1, 2] and not notes.unread
 
 
@@ -287,7 +288,7 @@ def test_what_is_unknown_is_said_to_be_so(tmp_path):
 @pytest.mark.parametrize("value", ["97 * 97", "float(3)", "(97, N)"])
 def test_what_is_no_plain_value_is_said_to_be_unknown_and_gets_no_default(value):
     """Nothing is worked out, and mmsegmentation's default is not what is meant."""
-    notes = notes_of({"meta": {"cfg": text_of("psanet", head=f"normalization_factor={value}")}}, "mmseg", "psanet")
+    notes = MMSEG.read_notes({"meta": {"cfg": text_of("psanet", head=f"normalization_factor={value}")}}, "psanet")
     assert notes.passed_over == ["decode_head.normalization_factor"]
     assert "model.normalization_factor" not in notes.settings and notes.settings["model.compact"] is False
 
@@ -324,7 +325,7 @@ def openseg(**changes) -> dict:
     ],
 )
 def test_what_openseg_notes(changes, expected):
-    settings = notes_of({"config_dict": openseg(**changes)}, "openseg", "isanet").settings
+    settings = OPENSEG.read_notes({"config_dict": openseg(**changes)}, "isanet").settings
     assert {key: settings[key] for key in expected} == expected
 
 
@@ -338,20 +339,20 @@ def test_what_openseg_notes(changes, expected):
 )
 def test_what_openseg_notes_and_is_not_here(network, words):
     with pytest.raises(Refused, match=words):
-        notes_of({"config_dict": openseg(network=network)}, "openseg", "isanet")
+        OPENSEG.read_notes({"config_dict": openseg(network=network)}, "isanet")
 
 
 def test_what_openseg_pads_and_what_is_unknown():
     settings = {**openseg(data={"image_tool": "pil"}), "val": {"mode": "sscrop_test", "data_transformer": {}}}
     settings["val_trans"] = {"trans_seq": ["resize"], "resize": {"max_side_length": 800}}
-    notes = notes_of({"config_dict": settings}, "openseg", "isanet")
+    notes = OPENSEG.read_notes({"config_dict": settings}, "isanet")
     assert notes.passed_over == ["data.image_tool", "val_trans.resize", "val.mode"] and notes.size_divisor == 1
     assert "ResizeByRatio" not in notes.settings
     settings["val"] = {"data_transformer": {"fit_stride": 32}}
-    assert notes_of({"config_dict": settings}, "openseg", "isanet").size_divisor == 32
-    assert notes_of({"config_dict": openseg()}, "openseg", "isanet").size_divisor is None
+    assert OPENSEG.read_notes({"config_dict": settings}, "isanet").size_divisor == 32
+    assert OPENSEG.read_notes({"config_dict": openseg()}, "isanet").size_divisor is None
     # That there is no resize is noted, too: pictures are tested on as they are.
-    assert notes_of({"config_dict": openseg()}, "openseg", "isanet").settings["ResizeByRatio"] is None
+    assert OPENSEG.read_notes({"config_dict": openseg()}, "isanet").settings["ResizeByRatio"] is None
 
 
 def test_noted_pixels_are_held_against_the_yaml(tmp_path):
@@ -383,4 +384,4 @@ def test_pixels_that_nobody_noted_are_a_remark(tmp_path):
     """semseg's programs hold them and its checkpoints do not say so."""
     name = "semseg_pspnet_50_os8"
     (remark,) = convert_weights(state_dict(name), write_yaml(tmp_path, model_of(name))).remarks
-    assert remark.startswith("semseg's PSPNet goes with Normalize: {mean: [0.485, 0.456, 0.406]")
+    assert remark.startswith("semseg's PSPNet needs Normalize: {mean: [0.485, 0.456, 0.406]")

@@ -8,10 +8,10 @@ import pytest
 from paddleseg.cvlibs import manager
 
 from paddleseg_ext.config.build import quietly
-from paddleseg_ext.convert.notes import notes_of
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 from paddleseg_ext.convert.target import MODELS, shapes_of
-from paddleseg_ext.convert.unshown import NOTED, UNSHOWN, table
-from tests.convert.test_notes import HEADS, NEW, openseg, text_of
+from paddleseg_ext.convert.unshown import UNSHOWN, table
+from tests.convert.test_notes import NEW, openseg, text_of
 
 # Another value for every argument that a model or a backbone has.
 OTHERS = {
@@ -71,20 +71,18 @@ def test_every_argument_that_does_not_show_is_listed():
     assert found == {key for key in UNSHOWN if key.startswith("model.")}
 
 
-@pytest.mark.parametrize("source", NOTED)
-def test_what_is_noted_is_what_the_list_says(source):
+@pytest.mark.parametrize("name", IMPLEMENTATIONS)
+def test_what_is_noted_is_what_the_implementation_says(name):
     slide = "test_cfg=dict(mode='slide', crop_size=(512, 769), stride=(341, 513))"
     pipeline = "test_pipeline = [dict(type='Resize', scale=(2049, 1025), keep_ratio=True)]"
+    resize = {"trans_seq": ["resize"], "resize": {"min_side_length": 520}}
     found = set()
-    if source == "mmseg":
-        for model in HEADS:
-            checkpoint = {"meta": {"cfg": text_of(model, network=slide, rest=NEW + pipeline)}}
-            found |= set(notes_of(checkpoint, source, model).settings)
-    else:
-        resize = {"trans_seq": ["resize"], "resize": {"min_side_length": 520}}
-        found = set(notes_of({"config_dict": openseg(val_trans=resize)}, source, "isanet").settings)
-    # Sizes stand for the switch they go with, and a width shows.
-    assert found - {"test_config.crop_size", "test_config.stride", "model.isa_channels"} == NOTED[source]
+    for model in IMPLEMENTATIONS[name].models:
+        text = text_of(model, network=slide, rest=NEW + pipeline)
+        checkpoint = {"meta": {"cfg": text}, "config_dict": openseg(val_trans=resize)}
+        found |= set(IMPLEMENTATIONS[name].read_notes(checkpoint, model).settings)
+    # Sizes stand for the switch that they go with.
+    assert found - {"test_config.crop_size", "test_config.stride"} == IMPLEMENTATIONS[name].noted
 
 
 def test_the_documents_hold_the_table():

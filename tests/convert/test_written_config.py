@@ -9,7 +9,7 @@ from paddleseg_ext.commands.val import run_evaluation
 from paddleseg_ext.config.build import Builder
 from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.__main__ import main
-from paddleseg_ext.convert.settings import IMAGENET_PIXELS
+from paddleseg_ext.convert.implementation import IMAGENET_PIXELS
 from paddleseg_ext.protocol.inference import protocol_of
 from tests.convert.narrow import describe, their_weights
 from tests.weights.torch_writer import save_zip, tensor
@@ -328,7 +328,7 @@ def test_nothing_is_written_over_and_nothing_half(case, run, scenes):
     wrong.write_text(yaml.safe_dump(content))
     code, _, err = run(*words, scenes / "other.yml")
     assert code == 1 and "has 3 classes and the data sets of" in err and "have 5" in err
-    # The weights do not fit: the YAML goes with them.
+    # The weights do not fit, so the YAML is not kept either.
     save_zip({"model": {"backbone_net.x.weight": tensor(np.zeros(2, "float32"))}}, checkpoint)
     assert run(*words, scenes / "other.yml")[0] == 1
     assert sorted(scenes.iterdir()) == before

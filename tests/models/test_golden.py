@@ -9,7 +9,8 @@ import pytest
 
 from paddleseg_ext.backbones import ResNet18_v1c, ResNet50_deepstem, ResNet50_v1c
 from paddleseg_ext.convert import convert_weights
-from paddleseg_ext.convert.names import HEADS, peer_name
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
+from paddleseg_ext.convert.names import their_name
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
 from tests.golden.case import FOLDER, Case
 
@@ -67,9 +68,9 @@ def build(case):
     model = MODELS[name](case.info["num_classes"], backbone, layout=peer, dropout=0.0, **head_arguments(case))
     weights = case.weights
     converted = convert_weights(weights, model=model)
-    assert converted.found.source == peer
+    assert converted.found.implementation.name == peer
     for key, tensor in model.state_dict().items():
-        np.testing.assert_array_equal(converted.weights[key], weights[peer_name(key, peer, name)])
+        np.testing.assert_array_equal(converted.weights[key], weights[their_name(key, IMPLEMENTATIONS[peer], name)])
         tensor.set_value(converted.weights[key].astype(str(tensor.dtype).split(".")[-1]))
     return model
 
@@ -127,9 +128,8 @@ def test_eval_logits_in_float64(case, default_dtype):
 def test_training_step(case):
     model = build(case)
     model.train()
-    names = {
-        peer_name(name, case.info["peer"], case.info["model"]): tensor for name, tensor in model.state_dict().items()
-    }
+    peer = IMPLEMENTATIONS[case.info["peer"]]
+    names = {their_name(name, peer, case.info["model"]): tensor for name, tensor in model.state_dict().items()}
     image, labels = case.batch()
     outputs = model(paddle.to_tensor(image))
     loss = total_loss(case, outputs, paddle.to_tensor(labels))
@@ -148,4 +148,6 @@ def test_training_step(case):
 
 
 def test_every_model_of_every_peer_is_covered():
-    assert {tuple(name.split("_")[:2]) for name in CASES} == set(HEADS)
+    assert {tuple(name.split("_")[:2]) for name in CASES} == {
+        (one.name, model) for one in IMPLEMENTATIONS.values() for model in one.heads if model != "backbone"
+    }

@@ -73,7 +73,7 @@ def test_a_checkpoint_after_one_iteration(peer, tmp_path, of, model, depth):
     np.testing.assert_allclose(predict(config, weights, image), logits, atol=5e-5, rtol=0)
 
     record = json.loads(record_path(weights).read_text())
-    assert (conversion.found.source, conversion.found.model) == (of, model)
+    assert (conversion.found.implementation.name, conversion.found.model) == (of, model)
     others = {
         "ssseg": {"cur_epoch", "cur_iter", "optimizer", "model_ema"},
         "mmseg": {"meta", "message_hub", "optimizer", "param_schedulers"},

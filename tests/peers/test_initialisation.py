@@ -4,7 +4,8 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_ext.convert.names import peer_name
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
+from paddleseg_ext.convert.names import their_name
 from paddleseg_ext.parity import our_side
 from tests.peers.conftest import PEERS
 
@@ -29,7 +30,8 @@ def test_first_weights_of_the_heads(peer, peer_of, model):
         paddle.seed(seed)
         for name, value in our_side.build(settings).state_dict().items():
             if not name.startswith("backbone"):
-                ours.setdefault(peer_name(name, peer_of, model), []).append(value.numpy().ravel())
+                theirs = their_name(name, IMPLEMENTATIONS[peer_of], model)
+                ours.setdefault(theirs, []).append(value.numpy().ravel())
     theirs = peer("models", settings={**settings, "draws": draws})
     assert set(ours) == set(theirs)
     for name, expected in theirs.items():

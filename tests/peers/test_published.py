@@ -9,7 +9,7 @@ import pytest
 
 from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert.conversion import _differences
-from paddleseg_ext.convert.notes import notes_of
+from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 from paddleseg_ext.convert.target import declared_settings
 from paddleseg_ext.zoo.check import differences
 from paddleseg_ext.zoo.table import config_path, published
@@ -70,11 +70,10 @@ def test_a_checkpoint_notes_what_the_yaml_says(peer, name):
     """mmengine writes the configuration into each checkpoint, and the converter holds the YAML to it."""
     row = published()[name]
     text = str(peer("published", settings={"config": row["config"]})["noted"])
-    notes = notes_of({"meta": {"cfg": text}}, "mmseg", row["model"].lower())
+    notes = IMPLEMENTATIONS["mmseg"].read_notes({"meta": {"cfg": text}}, row["model"].lower())
     declared = declared_settings(load_config(config_path(name)))
     assert not notes.unread and not notes.passed_over and set(notes.settings) <= set(declared) | {"test_config.stride"}
     assert _differences(notes.settings, declared) == {}
     other = text.replace("psa_type='bi-direction'", "psa_type='collect'").replace("mode='", "mode='not_")
-    assert set(_differences(notes_of({"meta": {"cfg": other}}, "mmseg", "psanet").settings, declared)) == {
-        "model.psa_type"
-    }
+    other_notes = IMPLEMENTATIONS["mmseg"].read_notes({"meta": {"cfg": other}}, "psanet")
+    assert set(_differences(other_notes.settings, declared)) == {"model.psa_type"}

@@ -57,6 +57,7 @@ def test_show_by_the_publishers_name(zoo):
         (("show",), "show needs the name of a row"),
         (("list", ROW), "list takes no rows"),
         (("list", "--source", "segmentron"), "there are mmseg, psanet_paddle, ssseg"),
+        (("list", "--implementation", "segmentron"), "--implementation segmentron: no row has it"),
         (("lits",), "invalid choice: 'lits'"),
     ],
 )

@@ -97,7 +97,7 @@ def test_a_wrong_name_gets_the_nearest():
 
 def test_filters():
     assert len(select()) == 47
-    assert len(select(model="psanet", dataset="Cityscapes", source="mmseg")) == 8
-    assert select(source="psanet_paddle") == ["psanet_resnet50_os8_cityscapes_1024x512_80k"]
+    assert len(select(model="psanet", dataset="Cityscapes", implementation="mmseg")) == 8
+    assert select(implementation="psanet_paddle") == ["psanet_resnet50_os8_cityscapes_1024x512_80k"]
     with pytest.raises(UserError, match=r"--dataset voc: no row has it; there are ade20k, cityscapes, voc12aug"):
         select(dataset="voc")
