@@ -117,8 +117,8 @@ def forbidden(source: str) -> list[str]:
             owner = node.value.id if isinstance(node.value, ast.Name) else ""
             if node.attr in FORBIDDEN or node.attr in FORBIDDEN_OF.get(owner, ()):
                 found.append(f"{owner}.{node.attr}")
-        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False":
-            found.append("allow_pickle")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("load"):
+            found += [word.arg for word in node.keywords if word.arg == "allow_pickle"]
         elif isinstance(node, ast.Name) and node.id in FORBIDDEN:
             found.append(node.id)
     return found
