@@ -105,7 +105,7 @@ def test_bad_settings(settings, words):
 
 
 def test_bgr_of_a_gray_image():
-    with pytest.raises(UserError, match="channel_order BGR is for images of three channels and this one has 1"):
+    with pytest.raises(UserError, match="channel_order BGR needs three channels, but the image has 1"):
         manager.TRANSFORMS["Normalize"](channel_order="BGR")({"img": np.zeros((8, 9, 1), "uint8")})
 
 
