@@ -19,9 +19,10 @@ def eight_bit(image: np.ndarray) -> np.ndarray:
     """
     if image.dtype not in (np.float32, np.float64):
         return image
-    # It rounds and saturates where a cast would be undefined, so any other value comes back changed.
+    # It rounds and saturates where a cast would be undefined, so any other value comes back changed. The largest
+    # difference (NORM_INF) would pass over NaN.
     rounded = cv2.convertScaleAbs(image).reshape(image.shape)
-    return rounded if cv2.norm(image, rounded.astype(image.dtype), cv2.NORM_INF) == 0 else image
+    return rounded if cv2.norm(image, rounded.astype(image.dtype), cv2.NORM_L1) == 0 else image
 
 
 def channels(image: np.ndarray) -> int:
