@@ -1,4 +1,4 @@
-"""``python -m paddleseg_ext.datasets.check`` reports what is missing or wrong, and so does training before it starts."""
+"""``python -m paddleseg_ext.datasets.check`` reports what is missing or wrong; training does so before it starts."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def first_pair(layout, root, number=0):
     return layout.pairs(root, next(iter(layout.modes)))[number]
 
 
-def test_a_part_is_told_from_the_whole(layout, reported):
+def test_a_part_is_not_the_whole(layout, reported):
     code, text = reported()
     assert code == 1
     for (mode, expected), count in zip(layout.modes.items(), (6, 2)):
