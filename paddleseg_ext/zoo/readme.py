@@ -1,11 +1,11 @@
-"""The tables of ``configs/<model>/README.md``, made from the table of published rows."""
+"""The READMEs in ``configs/<model>/``, written from the table of published rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from paddleseg_ext.files import write_whole
 from paddleseg_ext.zoo.listing import backbone, figure
-from paddleseg_ext.zoo.table import CONFIGS, authors, published, shown_path
+from paddleseg_ext.zoo.table import CONFIGS, Facts, authors, published, shown_path
 
 _PAPERS = {
     "PSANet": "[Point-wise Spatial Attention Network for Scene Parsing]"
@@ -14,9 +14,9 @@ _PAPERS = {
     "ISANet": "[Interlaced Sparse Self-Attention for Semantic Segmentation](https://arxiv.org/abs/1907.12273), 2019",
 }
 _WHOSE = {
-    "PSANet": "all that SSSegmentation, mmsegmentation and PSANet_paddle publish",
-    "PSPNet": "all that SSSegmentation publishes (of mmsegmentation's there is none here)",
-    "ISANet": "all that SSSegmentation publishes (of mmsegmentation's there is none here)",
+    "PSANet": "all rows that SSSegmentation, mmsegmentation and PSANet_paddle publish",
+    "PSPNet": "all rows that SSSegmentation publishes, and none of mmsegmentation's",
+    "ISANet": "all rows that SSSegmentation publishes, and none of mmsegmentation's",
 }
 _DATA_SETS = {
     "cityscapes": "Cityscapes",
@@ -29,54 +29,53 @@ _HEADER = """
 """.strip()
 
 _TEXT = """\
-<!-- Written by `python -m paddleseg_ext.zoo readme` from paddleseg_ext/zoo/published.yml: change that, not this. -->
+<!-- `python -m paddleseg_ext.zoo readme` writes this file from paddleseg_ext/zoo/published.yml; change that file. -->
 # {model}
 
 {paper}.
 
-{count} rows of {model} as YAML: {whose}.
-**All figures are the publishers'**, in percent on the validation set; nothing was trained again here. Each file repeats
-its publisher's recipe: head, data pipeline, loss, schedule, test protocol. `python -m paddleseg_ext.zoo check` holds
-what the files build to the table of published facts, and `python -m paddleseg_ext.zoo show ROW` prints all of them.
+There are {count} rows of {model} as YAML files: {whose}. **All figures are the publishers'**, in percent
+on the validation set; we did not train these models again. Each file repeats its publisher's recipe: head, data
+pipeline, loss, schedule and test protocol. `python -m paddleseg_ext.zoo check` builds the files and compares them with
+the published facts. `python -m paddleseg_ext.zoo show ROW` prints these facts.
 
 {tables}
 {authors}
 ## Use
 
-[docs/data.md](../../docs/data.md) says how to lay out the data sets.
+[docs/data.md](../../docs/data.md) describes how to lay out the data sets.
 
 ```bash
-# Train on four cards, for which batch_size is written. On any other number train.py says what the total batch becomes
-# and which --iters and --learning_rate match.
+# Train on four cards: batch_size is for four. On another number of cards, train.py reports the total batch size, and
+# which --iters and --learning_rate match it.
 python -m paddle.distributed.launch --gpus 0,1,2,3 train.py --config {config} \\
     --do_eval --save_interval {interval} --save_dir output/{model_lower}
 
-# Evaluate by the test protocol of the row.
+# Evaluate with the test protocol of the row.
 python val.py --config {config} \\
     --model_path output/{model_lower}/best_model/model.pdparams
 {multi_scale}```
 
-Backbones v1c start from ImageNet weights that OpenMMLab publishes for PyTorch. `train.py` fetches and converts them
-once; where there is no network it says what to fetch by hand and where to put it. `--opts
-model.backbone.pretrained=null` starts from random weights instead.
+v1c backbones start from ImageNet weights that OpenMMLab publishes for PyTorch. `train.py` fetches and converts them
+once. Without a network, it reports which file to fetch by hand and where to put it. With `--opts
+model.backbone.pretrained=null`, training starts from random weights instead.
 
-The published checkpoints are PyTorch files{but}.
-One command fetches that of a row, converts it, and prints the `val.py` line and the figure to expect;
-[docs/converting.md](../../docs/converting.md) tells more.
+The published checkpoints are PyTorch files{but}. One command fetches the checkpoint of a row, converts it, and prints
+the `val.py` command and the published figure. For details, see [docs/converting.md](../../docs/converting.md).
 
 ```bash
 python -m paddleseg_ext.zoo convert {example}
 ```
 
-The last column of the tables gives addresses as published; whether they still answer is not checked here.
+The addresses in the last column of the tables are the published ones. We do not check that they still work.
 """
 _AUTHORS = """
 ## The authors' own configurations
 
-The checkpoints of {title} were trained and tested with these.
-Model, sizes, windows, pixels, schedule and test protocol are as written there (`paddleseg_ext/zoo/authors.yml`). Steps
-of its training pipeline that have no counterpart here are named in the files. Convert its checkpoints with these
-files: [docs/converting.md](../../docs/converting.md).
+The checkpoints of {title} were trained and tested with these configurations.
+Model, sizes, windows, pixels, schedule and test protocol are the authors' (`paddleseg_ext/zoo/authors.yml`). If a step
+of their training pipeline does not exist here, the file names it. To convert their checkpoints with these files, see
+[docs/converting.md](../../docs/converting.md).
 
 | Configuration | Written as | Backbone | Crop | Batch | Iterations | Test |
 |-|-|-|-|-|-|-|
@@ -87,14 +86,14 @@ _TITLES = {
     "openseg": "[openseg.pytorch](https://github.com/openseg-group/openseg.pytorch)",
 }
 _MULTI_SCALE = """
-# The ms+flip column: the file holds its scales and its flip.
+# The ms+flip column: the file has the scales and the flip.
 python val.py --config {config} --aug_eval \\
     --model_path output/{model_lower}/best_model/model.pdparams
 """
 
 
 def write() -> Iterator[Path]:
-    """Write the README of every model anew; yields their paths."""
+    """Write the README of every model; yields their paths."""
     for model in _PAPERS:
         path = path_of(model)
         with write_whole(path) as temporary:
@@ -103,7 +102,7 @@ def write() -> Iterator[Path]:
 
 
 def path_of(model: str) -> Path:
-    """Where the README of ``model`` is."""
+    """The path of the README of ``model``."""
     return CONFIGS / model.lower() / "README.md"
 
 
@@ -128,7 +127,7 @@ def text(model: str) -> str:
         tables="\n\n".join(tables),
         interval=rows[example]["schedule"]["evaluate_every"],
         multi_scale=_MULTI_SCALE.format(**values) if has_multi_scale else "",
-        but=", that of PSANet_paddle a Paddle one" if model == "PSANet" else "",
+        but=" (PSANet_paddle's is a Paddle file)" if model == "PSANet" else "",
         **values,
     )
 
@@ -153,7 +152,7 @@ def _authors(model: str) -> str:
     return _AUTHORS.format(title=_TITLES[source], lines="\n".join(lines))
 
 
-def _line(name: str, row: dict, remarks: list) -> str:
+def _line(name: str, row: Facts, remarks: Sequence[str]) -> str:
     marks = "".join(_mark(remarks.index(remark) + 1) for remark in row.get("remarks", ()))
     files = f"[checkpoint]({row['checkpoint']}), [log]({row['log']})"
     if row["source"] == "psanet_paddle":
@@ -172,7 +171,7 @@ def _line(name: str, row: dict, remarks: list) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _iterations(schedule: dict) -> str:
+def _iterations(schedule: Facts) -> str:
     epochs = f" ({schedule['epochs']} epochs)" if "epochs" in schedule else ""
     return f"{schedule['iterations']}{epochs}"
 
