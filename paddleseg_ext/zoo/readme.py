@@ -34,10 +34,11 @@ _TEXT = """\
 
 {paper}.
 
-There are {count} rows of {model} as YAML files: {whose}. **All figures are the publishers'**, in percent
-on the validation set; we did not train these models again. Each file repeats its publisher's recipe: head, data
-pipeline, loss, schedule and test protocol. `python -m paddleseg_ext.zoo check` builds the files and compares them with
-the published facts. `python -m paddleseg_ext.zoo show ROW` prints these facts.
+There are {count} rows of {model} as YAML files: {whose}.
+**All figures are the publishers'**, in percent on the validation set; we did not train these models again. Each file
+repeats its publisher's recipe: head, data pipeline, loss, schedule and test protocol.
+`python -m paddleseg_ext.zoo check` builds the files and compares them with the published facts.
+`python -m paddleseg_ext.zoo show ROW` prints these facts.
 
 {tables}
 {authors}
