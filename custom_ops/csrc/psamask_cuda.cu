@@ -1,6 +1,6 @@
 // Copyright (c) 2026 the paddleseg_ext authors. Licensed under the Apache License, Version 2.0.
 //
-// psamask on a CUDA device: the launches. No Paddle in here.
+// psamask on a CUDA device: the launches. They do not need Paddle.
 #include <cuda_runtime.h>
 
 #include "psamask_cuda.h"
@@ -22,7 +22,8 @@ const char* last_fault() {
 }
 
 dim3 row_grid(int64_t rows, int64_t columns) {
-  return dim3(static_cast<unsigned>(ceil_div(columns, kThreads)), static_cast<unsigned>(rows < kMaxGridY ? rows : kMaxGridY));
+  return dim3(static_cast<unsigned>(ceil_div(columns, kThreads)),
+              static_cast<unsigned>(rows < kMaxGridY ? rows : kMaxGridY));
 }
 
 dim3 job_grid(int64_t jobs) { return dim3(static_cast<unsigned>(jobs < kMaxGridX ? jobs : kMaxGridX)); }

@@ -306,7 +306,7 @@ class Model:
         image = np.ascontiguousarray(data.image.astype(np.float32, copy=False).transpose(2, 0, 1))
         if self.output_op == "features" and any(kind != "resize" for kind, _ in data.steps):
             raise UserError(
-                "padding cannot be removed from the smaller logits of output_op features; export with another --output_op"
+                "padding cannot be removed from the smaller logits of output_op features; export with another one"
             )
         scores = self._slide(image) if self.test_config.get("is_slide") else self._run(image)
         align_corners = bool(self.test_config.get("align_corners"))

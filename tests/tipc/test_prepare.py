@@ -107,7 +107,7 @@ def test_a_bad_folder_changes_nothing(prepare, tmp_path, capsys):
     assert prepare() == 0
     (tmp_path / "empty").mkdir()
     assert prepare(folder=tmp_path / "empty") == 1
-    assert "empty is no Cityscapes that can be used" in capsys.readouterr().err
+    assert "empty is not a usable Cityscapes" in capsys.readouterr().err
     write_tiny("cityscapes", tmp_path / "half", size=(16, 32))
     next((tmp_path / "half" / "gtFine").rglob("*_labelTrainIds.png")).unlink()
     assert prepare(folder=tmp_path / "half") == 1
