@@ -80,7 +80,7 @@ class Watch:
         self.own, self.all = (after - before for after, before in zip(map(max, self._peak, pages()), self._before))
 
 
-def measure(step: str, path: Path) -> dict:
+def measure(step: str, path: Path) -> dict[str, float]:
     """Run one step in this process."""
     from paddleseg_ext.convert.files import open_checkpoint
     from paddleseg_ext.convert.output import convert_file
@@ -115,7 +115,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "psanet.pth"
         weights = write_checkpoint(path, options.optimizer, options.legacy)
-        figures: dict[str, list] = {step: [] for step in STEPS}
+        figures: dict[str, list[dict[str, float]]] = {step: [] for step in STEPS}
         for _ in range(options.rounds):
             for step, results in figures.items():
                 command = [sys.executable, __file__, "--step", step, str(path)]

@@ -103,7 +103,7 @@ open_tipc() {
 
     model_name=$(func_parser_value "${lines[2]}")
     python=$(func_parser_value "${lines[3]}")
-    plain_name "$model_name" || broken 2 "model_name '$model_name' contains more than a name; use letters, digits, - and _"
+    plain_name "$model_name" || broken 2 "model_name '$model_name' is not a plain name; use letters, digits, - and _"
     command -v "$python" >/dev/null || broken 3 "the interpreter $python does not exist; name another one"
 }
 

@@ -184,7 +184,7 @@ def run_row(row: str, data: Path, work: Path, extra: Sequence[str]) -> dict[str,
     return result
 
 
-def line(result: dict) -> str:
+def line(result: dict[str, Any]) -> str:
     """The line of one result."""
     state = "ok" if result["ok"] else f"FAILED in {result['failed']}: {result['why']} (log: {result['log']})"
     return f"{result['row']:<62}{result['s']:>7.1f} s{result['mb']:>7} MB  {state}"

@@ -27,7 +27,7 @@ def recipe() -> ModuleType:
     return module
 
 
-def compile_with(command: list) -> None:
+def compile_with(command: list[str]) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

@@ -193,7 +193,7 @@ def with_settings(model, path, **changes) -> str:
 
 BAD_SETTINGS = {
     "of another origin": ({}, "does not describe how to prepare images"),
-    "unknown transform": ({"transforms": [{"type": "Blur"}]}, "with the transform Blur, which this program does not have"),
+    "unknown transform": ({"transforms": [{"type": "Blur"}]}, "the transform Blur, which this program does not have"),
     "by chance": ({"transforms": [{**RATIO, "min_ratio": 0.5}]}, "a.png: the transform ResizeByRatio draws its ratio"),
     "too large": ({"transforms": [{**PAD, "target_size": [40, 40]}]}, "a.png: it is 96x64 pixels"),
     "averaged": ({"test_config": {"aug_eval": True}}, "averages over scales or mirrored images"),

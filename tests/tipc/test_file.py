@@ -68,7 +68,7 @@ def test_psanet_paddles_files():
         ({4: "gpu_list:all"}, (), "line 4: 'all' is not a list of cards"),
         ({4: "gpu_list:0,"}, (), "line 4: '0,' is not a list of cards"),
         ({4: "gpu_list:-1|-1,-1|0", 5: "--device:cpu|gpu"}, (), "line 5: 2 devices for the 3 entries of gpu_list"),
-        ({2: "model_name:../.."}, (), "line 2: model_name '../..' contains more than a name"),
+        ({2: "model_name:../.."}, (), "line 2: model_name '../..' is not a plain name"),
         ({15: "trainer:../../x"}, (), "line 15: '../../x' is not the name of a trainer"),
         ({3: "python:python3.7.x"}, (), "line 3: the interpreter python3.7.x does not exist"),
         ({7: "--iters:lite_infer=1"}, (), "line 7: no value for the mode lite_train_lite_infer"),
@@ -80,7 +80,11 @@ def test_psanet_paddles_files():
         ({}, (45, *range(53, 64)), "line 48: expected --image_path:VALUE, got '--save_log_path:null'"),
         ({51: "--save_dir"}, (), "line 51: expected KEY:VALUE, got '--save_dir'"),
         ({}, range(1, 64), "is empty"),
-        ({64: "seed:1"}, (), "line 64: 'seed:1' is not a heading, but the section train_benchmark_params ends before it"),
+        (
+            {64: "seed:1"},
+            (),
+            "line 64: 'seed:1' is not a heading, but the section train_benchmark_params ends before it",
+        ),
     ),
 )
 def test_broken(chain, changes, drop, sentence):

@@ -121,7 +121,7 @@ def test_a_folder_of_the_user_is_not_replaced(prepare, tmp_path, capsys):
     write_tiny("cityscapes", tmp_path / "data" / "cityscapes", size=(16, 32))
     before = sorted(tmp_path.rglob("*.png"))
     assert prepare() == 1
-    assert "was not made by prepare.sh; move it away" in capsys.readouterr().err
+    assert "move it away, or use it: prepare.sh FILE MODE" in capsys.readouterr().err
     assert set(before) <= set(tmp_path.rglob("*.png"))
 
 
