@@ -1,13 +1,13 @@
-"""Train PSANet, and the same network with its attention branch removed, on the quickstart's scenes; compare mIoU.
+"""Compare the mIoU of PSANet with that of the same network without its attention, on the quickstart's scenes.
 
     python benchmarks/attention_gain.py [--seeds 0 1 2] [--iters 300]
 
-Both networks see the same pictures in the same order with the same schedule; only ``model.use_psa`` differs. Without
-the branch the network is a dilated fully convolutional one with the same backbone and head.
+Both networks train on the same pictures in the same order with the same schedule; only ``model.use_psa`` differs.
+Without the attention branch, the network is a dilated fully convolutional one with the same backbone and head.
 
-The scenes are made so that a local patch cannot tell road from canal, nor car from boat: what decides is most of
-a picture's width away (``paddleseg_ext/datasets/street.py``). So this measures whether the branch carries what it is
-meant to carry over that distance. It says nothing about other ways to do the same, nor about photographs.
+In these scenes, a local patch does not tell road from canal, or car from boat. A landmark decides, and it is most of a
+picture's width away (``paddleseg_ext/datasets/street.py``). So this benchmark measures whether the branch carries
+information over that distance. It does not compare other methods, and it does not measure photographs.
 """
 
 import random
@@ -31,7 +31,7 @@ DECIDED_FAR_AWAY = (ROAD, CANAL, CAR, BOAT)
 
 
 def class_iou(config_path: str, data: str, iters: int, seed: int, use_psa: bool) -> np.ndarray:
-    """Train one network from one seed; its IoU on each class of the validation pictures, after the last iteration."""
+    """The IoU of each class on the validation pictures, after one network was trained from one seed."""
     roots = [f"{part}.dataset_root={data}" for part in ("train_dataset", "val_dataset")]
     config = load_config(config_path, iters=iters, opts=[f"model.use_psa={use_psa}", *roots])
     paddle.seed(seed)
@@ -56,13 +56,15 @@ def class_iou(config_path: str, data: str, iters: int, seed: int, use_psa: bool)
 
 def main(arguments: Sequence[str]) -> None:
     parser = cli.Parser(
-        "Train PSANet with and without its attention and compare their mIoU.",
+        "Train PSANet with and without its attention, and compare the mIoU.",
         "python benchmarks/attention_gain.py --seeds 0 1 2 --iters 300",
     )
     parser.add_argument("--config", default="configs/quickstart/psanet_resnet18_quickstart.yml", metavar="FILE.yml")
-    parser.add_argument("--data", default="data/quickstart", metavar="DIR", help="the scenes; made if not there.")
+    parser.add_argument(
+        "--data", default="data/quickstart", metavar="DIR", help="folder of the scenes; it is made if it is missing."
+    )
     parser.add_argument("--seeds", type=cli.natural_int, nargs="+", default=[0, 1, 2], metavar="N")
-    parser.add_argument("--iters", type=cli.positive_int, default=300, metavar="N", help="of each training.")
+    parser.add_argument("--iters", type=cli.positive_int, default=300, metavar="N", help="iterations of each training.")
     flags = parser.parse_args(arguments)
     generate(flags.data)
 

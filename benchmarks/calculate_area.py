@@ -1,16 +1,16 @@
-"""Time PaddleSeg's own ``calculate_area`` against the one-pass count that replaces it.
+"""Compare the times of PaddleSeg's own ``calculate_area`` and of the one-pass count that replaces it.
 
     python benchmarks/calculate_area.py [--height 1024] [--width 2048] [--num_classes 19] [--rounds 15]
 
-PaddleSeg 2.8.0's function cannot run on Paddle 2.5 and later; it is timed with that fault repaired (its lists of
-0-D tensors are stacked instead of concatenated) and with nothing else changed. The two take turns, and the medians
-of their times are compared.
+PaddleSeg 2.8.0's function fails on Paddle 2.5 and later. Here only this fault is repaired: its lists of 0-D tensors are
+stacked instead of concatenated. The two functions take turns, and the medians of their times are compared.
 """
 
 import argparse
 import inspect
 import statistics
 import time
+from typing import Callable
 
 import cv2
 import numpy as np
@@ -20,16 +20,16 @@ from paddleseg.utils import metrics
 FAULT, REPAIR = "paddle.concat(", "paddle.stack("
 
 
-def original_calculate_area():
-    """PaddleSeg's function as it was before ``paddleseg_ext`` replaced it, able to run."""
+def original_calculate_area() -> Callable:
+    """PaddleSeg's function before ``paddleseg_ext`` replaced it, with its fault repaired."""
     source = inspect.getsource(metrics.calculate_area).replace(FAULT, REPAIR)
     scope = dict(vars(metrics))
     exec(source, scope)
     return scope["calculate_area"]
 
 
-def scene(height: int, width: int, num_classes: int) -> tuple:
-    """A label in patches with a tenth of it ignored, and a prediction that is right for about nine pixels of ten."""
+def scene(height: int, width: int, num_classes: int) -> tuple[paddle.Tensor, paddle.Tensor]:
+    """A prediction and its label (1, 1, height, width). A tenth of each is wrong or ignored."""
     draw = np.random.RandomState(0)
     patches = draw.randint(0, num_classes, (height // 32, width // 32)).astype(np.uint8)
     label = cv2.resize(patches, (width, height), interpolation=cv2.INTER_NEAREST).astype(np.int64)
@@ -50,7 +50,7 @@ def main() -> None:
     from paddleseg_ext.compat.calculate_area import calculate_area
 
     pred, label = scene(args.height, args.width, args.num_classes)
-    seconds = {"paddleseg 2.8.0": [], "paddleseg_ext": []}
+    seconds: dict[str, list[float]] = {"paddleseg 2.8.0": [], "paddleseg_ext": []}
     for _ in range(args.rounds):
         for name, function in zip(seconds, (original, calculate_area)):
             start = time.perf_counter()

@@ -1,11 +1,11 @@
-"""Hold the three models in ONNX to the live ones, at published width, and time onnxruntime against Paddle.
+"""Compare the three models in ONNX with the Paddle models, at published width: their results and times.
 
     python benchmarks/onnx_export.py [--model psanet ...] [--depth 50] [--layout ssseg] [--sizes 97x129 512x512 ...]
 
-One file per model is written as export.py writes it (without the comparison that export.py makes first), and run at
-every size with batches of one and two. A cell is the largest difference of its logits from the live model's, the number
-of pixels with another label, and how many times as fast as the live model it is: medians, the two taking turns. The
-weights are drawn from a seed such that logits are of order one.
+One file per model is written as export.py writes it, but without export.py's comparison, and run at every size with
+batches of one and two. A cell has the largest difference of its logits from the Paddle model's, the number of pixels
+with another label, and the ratio of the median times (above 1, ONNX is faster); the two take turns. The weights are
+drawn from a seed, and logits are of order one.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def main() -> None:
     for name in args.model:
         with tempfile.TemporaryDirectory() as folder:
             model = drawn_model(name, args.layout, args.depth)
-            with backend.wished("native"):  # as in export.py; the live model has the compiled operator where it can
+            with backend.wished("native"):  # as in export.py; the Paddle model may run the compiled operator
                 run = OnnxPredictor(written(model, Path(folder)))
             for count in (1, 2):
                 cells = [cell(model, run, draw_batch(0, count, size, CLASSES)[0], args.rounds) for size in sizes]
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def drawn_model(name: str, layout: str, depth: int) -> paddle.nn.Layer:
-    """A model in eval mode; its weights are those of the comparisons with the published implementations."""
+    """A model in eval mode, with the weights of the comparisons with the published implementations."""
     settings = default_settings(peer=layout, model=name, depth=depth)
     model = build(settings)
     for ours, tensor in model.state_dict().items():
@@ -66,7 +66,7 @@ def drawn_model(name: str, layout: str, depth: int) -> paddle.nn.Layer:
 
 
 def written(model: paddle.nn.Layer, folder: Path) -> Path:
-    """The ONNX file of a model's logits."""
+    """Write the ONNX file of a model's logits."""
     deploy = save_onnx(
         model,
         Deploy(
@@ -89,8 +89,8 @@ def written(model: paddle.nn.Layer, folder: Path) -> Path:
 
 
 def cell(model: paddle.nn.Layer, run: Callable, batch: np.ndarray, rounds: int) -> str:
-    """What the table says of one batch (N, 3, H, W), float32."""
-    seconds = {"live": [], "onnx": []}
+    """The cell of the table for one batch (N, 3, H, W), float32."""
+    seconds: dict[str, list[float]] = {"live": [], "onnx": []}
     ways = {"live": lambda: model(paddle.to_tensor(batch))[0].numpy(), "onnx": lambda: run(batch)}
     logits = {}
     with paddle.no_grad():
@@ -98,7 +98,7 @@ def cell(model: paddle.nn.Layer, run: Callable, batch: np.ndarray, rounds: int) 
             for way, compute in ways.items():
                 start = time.perf_counter()
                 logits[way] = compute()
-                if turn:  # the first is for warming up
+                if turn:  # the first round warms up
                     seconds[way].append(time.perf_counter() - start)
     labels = {way: each.argmax(axis=1) for way, each in logits.items()}
     differing = int((labels["onnx"] != labels["live"]).sum())

@@ -1,11 +1,11 @@
-"""psamask on the CPU: ours against the published loop and against a memory copy, as ratios.
+"""Compare psamask on the CPU with the published loop and with a memory copy, as ratios of times.
 
     python benchmarks/psamask.py
 
-The published loop clears the output and then scatters, on one thread. The copy moves as many bytes as psamask has
-to: it reads the reached cells of the input and writes the whole output. Both are C++ compiled here by the same
-compiler; each round runs all of them in turn, and the medians over the rounds are compared. Run it on a quiet
-machine. The aim is 4 times the loop on 2 cores, and half the speed of the copy on as many threads.
+The published loop clears the output and then scatters, on one thread. The copy moves as many bytes as psamask must
+move: it reads the reached cells of the input and writes the whole output. Both are C++ from the same compiler. Each
+round runs all of them in turn, and the medians over the rounds are compared. Run it on a quiet machine. The goal is 4
+times the speed of the loop on 2 cores, and half the speed of the copy on as many threads.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "bench"
         source = CUSTOM_OPS / "benchmarks" / "psamask_cpu_bench.cc"
-        subprocess.run([recipe.compiler(), *recipe.OPTIMISATION, str(source), "-o", str(program)], check=True)
+        subprocess.run([recipe.compiler(), *recipe.OPTIMIZATION, str(source), "-o", str(program)], check=True)
         for mask, height, width, batch in CASES:
             numbers = [mask, height, width, batch, arguments.threads, arguments.rounds]
             command = [str(program), *map(str, numbers)]

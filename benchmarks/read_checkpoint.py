@@ -1,14 +1,14 @@
-"""Read and convert a PyTorch checkpoint of a ResNet-101 PSANet: seconds and memory, and the same for a plain copy.
+"""Measure the seconds and memory of reading and converting a PyTorch checkpoint, beside those of a plain copy.
 
     python benchmarks/read_checkpoint.py [--optimizer] [--legacy] [--rounds 3]
 
-The checkpoint is written here, without torch, with the names and shapes of SSSegmentation's own. Each measurement runs
-in a process of its own, in turn with the others, and the medians are printed. ``read`` opens the file; ``touch`` reads
-every number as well; ``convert`` is what ``python -m paddleseg_ext.convert`` does, checksum, checks and record
-included; ``copy`` is ``shutil.copyfile`` with an fsync, which any writer has to do.
+The checkpoint is that of a ResNet-101 PSANet, written here, without torch, with SSSegmentation's names and shapes. Each
+measurement runs in its own process; they take turns, and the medians are printed. ``read`` opens the file. ``touch``
+also reads every number. ``convert`` runs ``python -m paddleseg_ext.convert``, with checksum, checks and record.
+``copy`` is ``shutil.copyfile`` with an fsync, which every writer needs.
 
-Memory is what a process takes beyond what it had before: its own (anonymous) pages, and with those the pages of mapped
-files, which the system may take back at any time.
+Memory is the increase during the measurement: of the process's own (anonymous) pages, and of these with the pages of
+mapped files, which the system may take back at any time.
 """
 
 import argparse
@@ -30,7 +30,7 @@ STEPS = ("copy", "read", "touch", "convert")
 
 
 def write_checkpoint(path: Path, optimizer: bool, legacy: bool) -> int:
-    """Write the checkpoint; the bytes of the weights in it."""
+    """Write the checkpoint; return the number of bytes of its weights."""
     import numpy as np
 
     from tests.convert.state_dicts import KEYS
@@ -52,8 +52,8 @@ def write_checkpoint(path: Path, optimizer: bool, legacy: bool) -> int:
     return sum(weight.storage.nbytes for _, weight in weights)
 
 
-def pages() -> tuple:
-    """(own, own and mapped) bytes of memory."""
+def pages() -> tuple[int, int]:
+    """The bytes of memory: own pages, then own and mapped pages."""
     lines = dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())
     own, mapped = (int(lines[name].split()[0]) << 10 for name in ("RssAnon", "RssFile"))
     return own, own + mapped
@@ -80,7 +80,7 @@ class Watch:
         self.own, self.all = (after - before for after, before in zip(map(max, self._peak, pages()), self._before))
 
 
-def measure(step: str, path: Path) -> dict:
+def measure(step: str, path: Path) -> dict[str, float]:
     """Run one step in this process."""
     from paddleseg_ext.convert.output import convert_file
     from paddleseg_ext.weights.weight_file import open_checkpoint
@@ -115,7 +115,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "psanet.pth"
         weights = write_checkpoint(path, options.optimizer, options.legacy)
-        figures = {step: [] for step in STEPS}
+        figures: dict[str, list[dict[str, float]]] = {step: [] for step in STEPS}
         for _ in range(options.rounds):
             for step, results in figures.items():
                 command = [sys.executable, __file__, "--step", step, str(path)]

@@ -1,11 +1,11 @@
-"""Time PaddleSeg's sliding window against the one that evaluation and prediction use here.
+"""Compare the times of PaddleSeg's sliding window and of the one in our evaluation and prediction.
 
     python benchmarks/slide_inference.py [--height 1025] [--width 2049] [--crop 769] [--stride 513] [--num_classes 19]
 
-The network is one convolution of stride 8 and the resize of its logits, so that the cost of the windows shows beside
-it: PaddleSeg copies the logits of every window to the host and adds them up there in float64; here they stay on the
-device, and several windows go through the network at once. The defaults are the published rows with crops of 769x769.
-The ways take turns, and the medians of their times are compared; the time of the network alone is in all of them.
+The network is one convolution of stride 8 and the resize of its logits, so that the cost of the windows is visible.
+PaddleSeg copies the logits of every window to the host and adds them there in float64. Ours stay on the device, and
+several windows go through the network at once. The defaults are those of the published rows with crops of 769x769. The
+methods take turns, and the medians of their times are compared. All of these times include the network itself.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def main() -> None:
     slide_logits(lambda x: windows.append(x) or net(x)[0], image, crop, stride, 1)
     ways["the network alone"] = lambda: [net(window)[0] for window in windows][-1]
 
-    seconds = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
     results = {}
     with paddle.no_grad():
         for turn in range(args.rounds + 1):
@@ -67,7 +67,7 @@ def main() -> None:
                 start = time.perf_counter()
                 logits = way()
                 float(logits[0, 0, 0, 0])  # reading a value waits for the device
-                if turn:  # the first is for warming up
+                if turn:  # the first round warms up
                     seconds[name].append(time.perf_counter() - start)
                 results[name] = logits.argmax(axis=1).numpy()
 

@@ -1,19 +1,19 @@
-"""Time what happens to a training image between the disk and the network: ours, PaddleSeg's and the peers'.
+"""Compare the times of the training pipelines, from the disk to the network: ours, PaddleSeg's and the peers'.
 
     python benchmarks/training_pipeline.py [--images 6] [--rounds 4] [--rows cityscapes ade20k voc12aug]
 
-One process per package, one thread each. Cityscapes is 2048x1024 PNG and a crop of 1024x512, ADE20K about 683x512
-JPEG and VOC 500x375 JPEG with crops of 512x512; the images are made up, textured so that they take about as many
-bytes as the real ones. Reading, decoding, resizing by a ratio between 0.5 and 2, cropping, flipping, distorting,
-normalising and padding are all in it, and so are SegDataPreProcessor's normalisation and padding, which
-mmsegmentation leaves to the model.
+Each package has its own process with one thread. Cityscapes has 2048x1024 PNG files and a crop of 1024x512. ADE20K has
+JPEG files of about 683x512, VOC of 500x375, both with a crop of 512x512. The images are made up; their textures give
+them about as many bytes as the real ones. The time includes reading, decoding, resizing by a ratio between 0.5 and 2,
+cropping, flipping, distortion, normalization and padding. It includes SegDataPreProcessor's normalization and padding,
+too, which mmsegmentation leaves to the model.
 
-All take turns at one image after the other, from the same random seed, hence at the same ratio. ``ms`` is the median
-of the CPU time, to which other work on the machine adds little. ``against ours`` is the median over the images of a
-contestant's time through ours of the same published table: above 1, ours is faster.
+All pipelines take turns on each image, with the same random seed and so the same ratio. ``ms`` is the median of the CPU
+time, which other work on the machine changes little. ``against ours`` is the median over the images of a pipeline's
+time divided by the time of our pipeline of the same published table: above 1, ours is faster.
 
 ``PADDLESEG_EXT_PEERS_PYTHON`` names the interpreter of the environment with SSSegmentation and mmsegmentation, which
-``tools/peers_environment.sh`` makes. Without it ours and PaddleSeg's are timed alone.
+``tools/peers_environment.sh`` makes. Without it, only our pipelines and PaddleSeg's are timed.
 """
 
 import argparse
@@ -51,8 +51,8 @@ ROWS = {
 }
 
 
-def picture(rng: np.random.RandomState, size: tuple, num_classes: int) -> tuple:
-    """A BGR image and its label: regions of some classes with wavy borders, textured at every scale and noisy."""
+def picture(rng: np.random.RandomState, size: tuple[int, int], num_classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """A BGR image and its label: regions of some classes with wavy borders, texture at every scale, and noise."""
     width, height = size
     wave = [cv2.resize(rng.rand(9, 9).astype(np.float32), size, interpolation=cv2.INTER_CUBIC) for _ in range(2)]
     y, x = np.mgrid[:height, :width].astype(np.float32)
@@ -67,8 +67,8 @@ def picture(rng: np.random.RandomState, size: tuple, num_classes: int) -> tuple:
     return np.clip(image, 0, 255).astype(np.uint8), label
 
 
-def write_pictures(folder: Path, row: str, count: int) -> list:
-    """Paths of ``count`` images and their labels."""
+def write_pictures(folder: Path, row: str, count: int) -> list[tuple[str, str]]:
+    """Write ``count`` images and their labels; return their paths."""
     size, num_classes, suffix, _, _ = ROWS[row]
     rng = np.random.RandomState(0)
     files = []
@@ -78,12 +78,12 @@ def write_pictures(folder: Path, row: str, count: int) -> list:
         for path, pixels in zip(paths, (image, label)):
             if not cv2.imwrite(str(path), pixels):
                 raise OSError(f"{path} could not be written")
-        files.append(tuple(map(str, paths)))
+        files.append((str(paths[0]), str(paths[1])))
     return files
 
 
-def transforms_of(row: str, source: str) -> list:
-    """The transforms of a row of the published tables (``mmseg``, ``ssseg``), or PaddleSeg's nearest to them."""
+def transforms_of(row: str, source: str) -> list[Callable]:
+    """The transforms of a row of a published table (``mmseg``, ``ssseg``), or PaddleSeg's most similar ones."""
     _, _, _, base, crop = ROWS[row]
     normalize = {"mean": MEAN, "std": STD}
     if source == "paddleseg":
@@ -106,14 +106,14 @@ def transforms_of(row: str, source: str) -> list:
         "PhotoMetricDistortion": {"swapped_hsv": ssseg},
     }
     pad = {"target_size": crop, "position": "center" if ssseg else "right_bottom"}
-    # mmsegmentation 1.2.2 pads VOC before it normalises.
+    # mmsegmentation 1.2.2 pads VOC before it normalizes.
     order = ("PadToSize", "Normalize") if (row, source) == ("voc12aug", "mmseg") else ("Normalize", "PadToSize")
     steps.update({name: pad if name == "PadToSize" else normalize for name in order})
     return [manager.TRANSFORMS[name](**settings) for name, settings in steps.items()]
 
 
 def in_this_process(row: str, source: str) -> Callable:
-    """A function that prepares one image, and says how long that took."""
+    """A function that prepares one image and returns the seconds."""
     compose = T.Compose(transforms_of(row, source))
 
     def prepare(image: str, label: str, seed: int) -> float:
@@ -122,10 +122,10 @@ def in_this_process(row: str, source: str) -> Callable:
         start = time.process_time()
         data = {"img": image, "label": label, "gt_fields": ["label"], "trans_info": []}
         if row == "ade20k":
-            # As PaddleSeg's ADE20K reads them: 0 is void.
+            # PaddleSeg's ADE20K reads labels like this: 0 is void.
             data["label"] = cv2.imread(label, cv2.IMREAD_UNCHANGED) - 1
         data = compose(data)
-        # A batch of one, as the network takes it.
+        # The network takes a batch of one.
         images, labels = np.stack([data["img"]]), np.stack([data["label"]]).astype(np.int64)
         seconds = time.process_time() - start
         assert images.shape[2:] == labels.shape[1:] == tuple(ROWS[row][4][::-1])
@@ -135,7 +135,7 @@ def in_this_process(row: str, source: str) -> Callable:
 
 
 class Peers:
-    """SSSegmentation and mmsegmentation in a process of their own."""
+    """SSSegmentation and mmsegmentation in their own process."""
 
     def __init__(self, interpreter: str) -> None:
         self.process = subprocess.Popen(
@@ -150,7 +150,7 @@ class Peers:
         return answer
 
     def prepare(self, row: str, peer: str) -> Callable:
-        """As ``in_this_process``."""
+        """The same as ``in_this_process``, for a peer."""
 
         def prepare(image: str, label: str, seed: int) -> float:
             task = {"row": row, "peer": peer, "image": image, "label": label, "seed": seed}
@@ -160,9 +160,9 @@ class Peers:
         return prepare
 
 
-def race(contestants: dict, files: list, rounds: int) -> dict:
-    """Seconds by contestant, one for each image and round; a first image warms all up and does not count."""
-    seconds = {name: [] for name in contestants}
+def race(contestants: dict[str, Callable], files: list[tuple[str, str]], rounds: int) -> dict[str, list[float]]:
+    """The seconds of each contestant for each image and round. A first image warms up and is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for prepare in contestants.values():
         prepare(*files[0], seed=0)
     for turn in range(rounds):
@@ -172,8 +172,8 @@ def race(contestants: dict, files: list, rounds: int) -> dict:
     return seconds
 
 
-def table(row: str, seconds: dict) -> Iterator[str]:
-    """One line for each contestant; each is compared with ours of the same published table."""
+def table(row: str, seconds: dict[str, list[float]]) -> Iterator[str]:
+    """One line for each contestant, compared with our pipelines of both published tables."""
     for name, times in seconds.items():
         line = f"{row:12}{name:28}{statistics.median(times) * 1e3:8.1f}"
         for source in PEERS:
@@ -185,7 +185,9 @@ def table(row: str, seconds: dict) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=6, help="pictures per data set (default: 6)")
-    parser.add_argument("--rounds", type=int, default=4, help="times each is prepared, by other draws (default: 4)")
+    parser.add_argument(
+        "--rounds", type=int, default=4, help="number of times each picture is prepared, with new draws (default: 4)"
+    )
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS))
     args = parser.parse_args()
     cv2.setNumThreads(1)

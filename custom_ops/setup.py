@@ -1,9 +1,9 @@
-"""Builds the wheel ``paddleseg_ext_ops``: the psamask operator for the Paddle of the environment that builds it.
+"""Builds the wheel ``paddleseg_ext_ops``: the psamask operator for the Paddle of this environment.
 
     pip wheel --no-build-isolation ./custom_ops
 
-``--no-build-isolation``, because the library must be compiled against the Paddle that will load it. The version
-of the wheel names that Paddle: ``0.1.0+paddle3.2.2``, or ``0.1.0+paddle2.6.2.cuda11.8``.
+``--no-build-isolation`` is needed because the library must be compiled against the Paddle that will load it. The
+version of the wheel names that Paddle: ``0.1.0+paddle3.2.2``, or ``0.1.0+paddle2.6.2.cuda11.8``.
 """
 
 import json
@@ -16,17 +16,17 @@ from setuptools.command.build_py import build_py
 from wheel.bdist_wheel import bdist_wheel
 
 if int(setuptools.__version__.split(".")[0]) < 64:
-    # Seen with 58, which Python 3.9 brings: the wheel lacks the library.
+    # With version 58, which Python 3.9 has, the wheel lacks the library.
     sys.exit(f"error: setuptools {setuptools.__version__} is too old to build this; pip install 'setuptools>=64,<80'.")
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 try:
     import recipe
 except ImportError as error:
-    sys.exit(f"error: {error}; the operator is built against an installed Paddle, with --no-build-isolation.")
+    sys.exit(f"error: {error}; install Paddle first, and build the operator with --no-build-isolation.")
 
 
 class BuildLibrary(build_py):
-    """Copies the package, compiles the library into the copy and stamps it."""
+    """Copies the package, compiles the library into the copy, and writes its stamp."""
 
     def run(self) -> None:
         super().run()
@@ -39,16 +39,16 @@ class BuildLibrary(build_py):
 
 
 class BinaryDistribution(Distribution):
-    """Not pure Python, although setuptools knows no extension module."""
+    """A distribution that is not pure Python, although setuptools knows no extension module of it."""
 
     def has_ext_modules(self) -> bool:
         return True
 
 
 class PlatformWheel(bdist_wheel):
-    """Fits one platform and any Python 3: there is no Python in the library."""
+    """A wheel for one platform and any Python 3, because the library does not contain Python."""
 
-    def get_tag(self) -> tuple:
+    def get_tag(self) -> tuple[str, str, str]:
         return ("py3", "none", super().get_tag()[2])
 
 

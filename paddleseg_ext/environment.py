@@ -1,9 +1,9 @@
-"""What is installed beside this package, and one sentence where it cannot work.
+"""One sentence if this package cannot work with the packages that are installed.
 
-The packages below this one are imported before any of its command lines can catch an error. What makes that import
-fail is looked up here, in what pip has noted and in the error, and becomes an ``ImportError`` whose message is the
-sentence. Uncaught, it is printed as the command lines print theirs: ``error: ...``, exit code 1, no traceback.
-Nothing but the standard library is needed.
+Paddle, PaddleSeg, OpenCV and numpy are imported before a command line can catch an error. If their import fails, this
+module finds the cause in the error and in pip's records, and raises an ``ImportError`` whose message is one sentence.
+If nobody catches it, it is printed like the errors of the command lines: ``error: ...``, exit code 1, no traceback.
+The module needs only the standard library.
 """
 
 import contextlib
@@ -21,11 +21,11 @@ from typing import Optional
 PADDLESEG = "2.8.0"
 OLDEST_PADDLE, NEWEST_PADDLE, DEFAULT_PADDLE = "2.6.2", "3.3.1", "3.2.2"
 _OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
-# The first whose wheels work with numpy 2.
+# The first version whose wheels work with numpy 2.
 _OPENCV_OF_NUMPY_2 = (4, 10)
 _PIP = "python -m pip"
 _OPENCV_AND_NUMPY = '"opencv-python<=4.6.0" "numpy<2"'
-# Debian's and Ubuntu's packages of what OpenCV and Paddle load.
+# The packages of Debian and Ubuntu with the libraries that OpenCV and Paddle load.
 _SYSTEM_PACKAGES = {
     "libGL.so.1": "libgl1",
     "libgthread-2.0.so.0": "libglib2.0-0",
@@ -35,20 +35,23 @@ _SYSTEM_PACKAGES = {
     "libXrender.so.1": "libxrender1",
     "libgomp.so.1": "libgomp1",
 }
+# (what is wrong, what to do)
+Doubt = tuple[str, str]
 _MISSING_LIBRARY = re.compile(r"(lib[\w.+-]*\.so[\w.]*): cannot open shared object file")
 
 
 class UnusableEnvironment(ImportError):
-    """Something below this package is missing or does not fit; the message is one sentence that says what to do."""
+    """A package that this one needs is missing or does not fit. The message is one sentence that says what to do."""
 
 
 @contextlib.contextmanager
 def required() -> Iterator[None]:
-    """While the packages below are imported, turn what is wrong with them into a sentence.
+    """Turn an error of the imports in this block into one sentence.
+
+    A package that does not fit is a warning if its import succeeds.
 
     Raises:
-        UnusableEnvironment: Something is missing, or does not fit and the import fails. Where it does not fit and the
-            import succeeds, that is a warning.
+        UnusableEnvironment: A package is missing, or it does not fit and its import fails.
     """
     sentence = _missing() or _numpy_2_with_an_older_opencv()
     if sentence:
@@ -61,12 +64,13 @@ def required() -> Iterator[None]:
             raise
         raise _unusable(sentence) from error
     for doubt in filter(None, (_two_opencvs(), _other_paddle(), _other_paddleseg())):
-        # Of the line that imports the package: this function, contextlib's and the package's own come in between.
+        # The warning names the line that imports the package. This function, contextlib's and the package's own are in
+        # between.
         warnings.warn("; ".join(doubt), stacklevel=4)
 
 
 def _cause(error: Exception) -> Optional[str]:
-    """What in the environment made an import fail; None if nothing is known that would."""
+    """The sentence about the fault in the environment that made an import fail; None if none is found."""
     library = _MISSING_LIBRARY.search(str(error))
     if library:
         return _missing_library(library[1], _top_package(error))
@@ -75,7 +79,9 @@ def _cause(error: Exception) -> Optional[str]:
         if not _is_installed(module):
             return _not_installed(module)
     if _top_package(error) == "cv2":
-        doubts = [_two_opencvs() or ("the installed OpenCV cannot be imported", _install_opencv())]
+        doubts: list[Optional[Doubt]] = [
+            _two_opencvs() or ("the installed OpenCV cannot be imported", _install_opencv())
+        ]
     else:
         doubts = [_other_paddle(), _other_paddleseg()]
     for what, remedy in filter(None, doubts):
@@ -84,7 +90,7 @@ def _cause(error: Exception) -> Optional[str]:
 
 
 def _missing() -> Optional[str]:
-    """The first of the packages that everything needs that is not there."""
+    """The sentence about the first required package that is not installed; None if all are installed."""
     for module in ("paddle", "paddleseg", "cv2", "numpy"):
         if not _is_installed(module):
             return _not_installed(module)
@@ -95,7 +101,7 @@ def _is_installed(module: str) -> bool:
     if module in sys.modules:
         return True
     spec = importlib.util.find_spec(module)
-    # A folder without __init__.py is no package of that name: what pip leaves of one of two OpenCVs, or a user's own.
+    # A folder without __init__.py is not the package: pip leaves one of two OpenCVs, and users have such folders.
     return spec is not None and spec.origin is not None
 
 
@@ -113,7 +119,7 @@ def _not_installed(module: str) -> str:
     }
     gpu = " (paddlepaddle-gpu for a CUDA card: see paddlepaddle.org.cn)" if module == "paddle" else ""
     return (
-        f"{module} is not installed in {sys.prefix}, and paddleseg_ext needs it; run: {_PIP} install "
+        f"{module} is not installed in {sys.prefix}, but paddleseg_ext needs it; run: {_PIP} install "
         f"{names.get(module, module)}{gpu}"
     )
 
@@ -125,14 +131,14 @@ def _missing_library(library: str, package: str) -> str:
     if package == "cv2":
         version = _version("opencv-python") or "4.5.5.64"
         without = (
-            f"; or take the OpenCV that needs none: {_PIP} uninstall -y opencv-python, then "
+            f"; or use the OpenCV that does not need it: {_PIP} uninstall -y opencv-python, then "
             f"{_PIP} install opencv-python-headless=={version}"
         )
-    return f"The system library {library} is missing, and {package} needs it; {how}{without}"
+    return f"The system library {library} is missing, but {package} needs it; {how}{without}"
 
 
 def _numpy_2_with_an_older_opencv() -> Optional[str]:
-    """numpy would write its own message of twenty lines."""
+    """The sentence about an OpenCV that numpy 2 would refuse with a message of twenty lines."""
     numpy = _version("numpy")
     older = [
         (name, version)
@@ -142,12 +148,12 @@ def _numpy_2_with_an_older_opencv() -> Optional[str]:
     if not (numpy and _numbers(numpy) >= (2,) and older) or _two_opencvs():
         return None
     name, version = older[0]
-    return f'numpy {numpy} is installed, and {name} {version} is built for numpy 1; run: {_PIP} install "numpy<2"'
+    return f'numpy {numpy} is installed, but {name} {version} is built for numpy 1; run: {_PIP} install "numpy<2"'
 
 
-def _two_opencvs() -> Optional[tuple]:
-    """OpenCVs of different versions in one folder, whose files lie in ``cv2/``, mixed; and what to do."""
-    folders = {}
+def _two_opencvs() -> Optional[Doubt]:
+    """OpenCVs of different versions in one folder: their files in ``cv2/`` are mixed."""
+    folders: dict[str, dict[str, str]] = {}
     for name in _OPENCV:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found = importlib.metadata.distribution(name)
@@ -164,28 +170,28 @@ def _install_opencv() -> str:
     return f"run: {_PIP} uninstall -y {installed}, then {_PIP} install {_OPENCV_AND_NUMPY}"
 
 
-def _other_paddle() -> Optional[tuple]:
-    """A Paddle that this package was not tried with, and what to do."""
+def _other_paddle() -> Optional[Doubt]:
+    """A Paddle that this package was not tested with."""
     version = getattr(sys.modules.get("paddle"), "__version__", None)
     version = version or _version("paddlepaddle-gpu") or _version("paddlepaddle")
-    # A Paddle built from its development branch calls itself 0.0.0.
+    # A build of Paddle's development branch has the version 0.0.0.
     if version is None or _numbers(version) == (0, 0, 0):
         return None
     if _numbers(OLDEST_PADDLE) <= _numbers(version) <= _numbers(NEWEST_PADDLE):
         return None
     return (
-        f"Paddle {version} is installed, and paddleseg_ext is for Paddle {OLDEST_PADDLE} to {NEWEST_PADDLE}",
+        f"Paddle {version} is installed, but paddleseg_ext is for Paddle {OLDEST_PADDLE} to {NEWEST_PADDLE}",
         f"run: {_PIP} install paddlepaddle=={DEFAULT_PADDLE}",
     )
 
 
-def _other_paddleseg() -> Optional[tuple]:
-    """A PaddleSeg that this package was not tried with, and what to do."""
+def _other_paddleseg() -> Optional[Doubt]:
+    """A PaddleSeg that this package was not tested with."""
     version = getattr(sys.modules.get("paddleseg"), "__version__", None) or _version("paddleseg")
     if version in (None, PADDLESEG):
         return None
     return (
-        f"paddleseg {version} is installed, and paddleseg_ext is for paddleseg {PADDLESEG}",
+        f"paddleseg {version} is installed, but paddleseg_ext is for paddleseg {PADDLESEG}",
         f"run: {_PIP} install paddleseg=={PADDLESEG}",
     )
 
@@ -197,20 +203,20 @@ def _version(distribution: str) -> Optional[str]:
         return None
 
 
-def _numbers(version: str) -> tuple:
-    """The first three numbers of a version, ``3.2.2.post118`` as (3, 2, 2)."""
+def _numbers(version: str) -> tuple[int, ...]:
+    """The first three numbers of a version: (3, 2, 2) for ``3.2.2.post118``."""
     return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
 
 
 def _top_package(error: Exception) -> str:
-    """The package that a traceback ends in, as far as it can be said from the places of the files."""
+    """The package where a traceback ends, as far as the paths of its files show."""
     name = ""
     for frame in traceback.extract_tb(error.__traceback__):
         parts = Path(frame.filename).parts
         for package in ("cv2", "paddle", "paddleseg"):
             if package in parts:
                 name = package
-    return name or getattr(error, "name", None) or "a package below paddleseg_ext"
+    return name or getattr(error, "name", None) or "a package that paddleseg_ext needs"
 
 
 def _first_line(error: Exception) -> str:
@@ -218,7 +224,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _unusable(sentence: str) -> UnusableEnvironment:
-    """The error, which, uncaught, will print its sentence alone, but with ``--traceback`` all there is."""
+    """The error. If nobody catches it, only its sentence is printed; with ``--traceback``, the whole traceback."""
     before = sys.excepthook
 
     def hook(kind: type, error: BaseException, where: Optional[TracebackType]) -> None:

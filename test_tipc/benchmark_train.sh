@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Measures how fast a model trains: the section train_benchmark_params of a TIPC file.
+# Measures the speed of training, as the section train_benchmark_params of a TIPC file describes it.
 #
 #   bash test_tipc/benchmark_train.sh FILE benchmark_train [PARAMS]
 #
-# PARAMS: as dynamic_bs2_fp32_DP_N1C1; dynamicTostatic_... trains a static graph; N1C2 takes two cards, or two processes
-# where there is no card. Without PARAMS the batch sizes and precisions of FILE on one card.
+# PARAMS: such as dynamic_bs2_fp32_DP_N1C1. dynamicTostatic_... trains a static graph. N1C2 uses two cards, or two
+# processes on a machine without cards. Without PARAMS, all batch sizes and precisions of FILE run on one card.
 source "$(dirname "${BASH_SOURCE[0]}")/common_func.sh"
 
 [ $# -ge 2 ] || fail "usage: bash test_tipc/benchmark_train.sh FILE benchmark_train [PARAMS]."
@@ -13,7 +13,8 @@ require_mode "$MODE" benchmark_train
 open_tipc "$1" train
 start=$(first_line_of train_benchmark_params)
 ! has_section disable_train_benchmark || [ -n "$start" ] \
-    || fail "$tipc_file says ===disable_train_benchmark===, so its speed is not measured; call it train_benchmark_params."
+    || fail "$tipc_file has the section ===disable_train_benchmark===, which is not measured; call it \
+train_benchmark_params."
 [ -n "$start" ] || fail "$tipc_file has no section ===train_benchmark_params===; add it at the end."
 IFS='|' read -ra batch_sizes <<<"$(func_parser_value "${lines[start]}")"
 IFS='|' read -ra precisions <<<"$(func_parser_value "${lines[start + 1]}")"
@@ -35,7 +36,7 @@ require_data "$(func_parser_value "${lines[12]}")" 12
 if [ "$flags" != null ]; then
     IFS=';' read -ra settings <<<"$flags"
     for setting in "${settings[@]}"; do
-        [[ $setting =~ ^[A-Za-z_][A-Za-z0-9_]*=[^[:space:]]*$ ]] || broken $((start + 4)) "'$setting' is no NAME=VALUE"
+        [[ $setting =~ ^[A-Za-z_][A-Za-z0-9_]*=[^[:space:]]*$ ]] || broken $((start + 4)) "'$setting' is not NAME=VALUE"
         export "$setting"
     done
 fi
@@ -43,8 +44,8 @@ fi
 arguments=
 IFS=';' read -ra settings <<<"$extra"
 for setting in ${settings[@]+"${settings[@]}"}; do
-    [[ $setting =~ ^[a-z_]+:[0-9]+$ ]] || broken $((start + 5)) "'$setting' is no NAME:NUMBER"
-    # Of the log lines, not of the training; always two are left out here.
+    [[ $setting =~ ^[a-z_]+:[0-9]+$ ]] || broken $((start + 5)) "'$setting' is not NAME:NUMBER"
+    # skip_iters counts log lines; two are always left out here.
     [ "${setting%%:*}" != skip_iters ] || continue
     arguments+=" --${setting%%:*}=${setting#*:}"
 done
@@ -60,7 +61,7 @@ for ((number = 1; number < count; number++)); do
     list+=,$([ "$device" = gpu ] && echo "$number" || echo -1)
 done
 
-# derive FILE BATCH PRECISION PROFILE: the TIPC file of one measurement; line numbers as everywhere.
+# derive FILE BATCH PRECISION PROFILE: writes the TIPC file of one measurement, with the usual line numbers.
 derive() {
     local copy=("${lines[@]}")
     copy[4]=gpu_list:$list
@@ -70,15 +71,15 @@ derive() {
     copy[9]="$(func_parser_key "${copy[9]}"):$MODE=$2"
     copy[13]="$(func_parser_key "${lines[start + 3]}"):$4"
     [ "$kind" = dynamic ] || copy[15]="trainer:to_static_train"
-    # Measured is the training alone.
+    # Only the training is measured.
     copy[16]="${copy[16]/ --do_eval/}$arguments"
     copy[24]="eval:null"
     copy[30]="$(func_parser_key "${copy[30]}"):null"
     printf '%s\n' "${copy[@]:1}" >"$1"
 }
 
-# speed LOG NAME PROCESSES: a line with the mean speed, the last loss and the memory in a log. The first two log lines
-# do not count; each tells what one process does.
+# speed LOG NAME PROCESSES: prints the mean speed, the last loss and the memory in a log. The first two log lines are
+# not counted. Each log line has the speed of one process.
 speed() {
     awk -v name="$2" -v processes="$3" '
         /\[TRAIN\].*ips: / {
@@ -88,7 +89,7 @@ speed() {
         }
         /^peak memory: / { memory = $3 " " $4 }
         END {
-            if (!counted) { print name ": no speed, as only " count + 0 " log lines of a training came"; exit 1 }
+            if (!counted) { print name ": no speed, because the training wrote only " count + 0 " log lines"; exit 1 }
             printf "%s: %.3f images/s in %d log lines, loss %.4f, peak memory of a process %s\n",
                 name, processes * counted / seconds, counted, loss, memory
         }' "$1"

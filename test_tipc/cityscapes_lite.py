@@ -1,4 +1,4 @@
-"""Lay out the pictures of a TIPC mode; `python test_tipc/cityscapes_lite.py --help` explains from where."""
+"""Lay out the pictures of a TIPC mode; see `python test_tipc/cityscapes_lite.py --help`."""
 
 import contextlib
 import shutil
@@ -22,12 +22,12 @@ from paddleseg_ext.errors import UserError
 from tools.data.tiny import write_tiny
 
 LAYOUT = LAYOUTS["cityscapes"]
-# What PaddleSeg's own TIPC chains fetch (its test_tipc/prepare.sh).
+# The archive that PaddleSeg's own TIPC chains fetch (its test_tipc/prepare.sh).
 ADDRESS = "https://paddleseg.bj.bcebos.com/tipc/data/cityscapes_20imgs.tar"
 FILES = r"(?:^|/)((?:leftImg8bit|gtFine)/(?:train|val)/[^/]+/[^/]+_(?:leftImg8bit|labelTrainIds)\.png)$"
-# How many pictures a `lite` half of a mode takes; a `whole` half takes all there are.
+# The number of pictures in a `lite` half of a mode. A `whole` half takes all pictures.
 LITE = {"train": 16, "val": 4}
-# The list that the TIPC files of PaddleSeg and PSANet_paddle name, and how many pictures of val it has.
+# The list in the TIPC files of PaddleSeg and PSANet_paddle, and its number of pictures of val.
 SHORT_LIST, SHORT = "cityscapes_val_5.list", 5
 STAND_IN = {"train": 24, "val": 6, "size": (128, 256)}
 EXAMPLES = """
@@ -36,13 +36,16 @@ python test_tipc/cityscapes_lite.py --mode whole_train_whole_infer --folder data
 """
 
 
-def find_pictures(data: Path, folder: Optional[Path], address: str) -> tuple:
-    """Where the pictures are, and what they are in words; they are fetched or made if they have to be.
+def find_pictures(data: Path, folder: Optional[Path], address: str) -> tuple[Path, str]:
+    """Find, fetch or make the pictures.
 
     Args:
-        data: Keeps what is fetched and made.
-        folder: What the user named.
+        data: The folder for fetched and made pictures.
+        folder: The folder that the user named.
         address: The archive to fetch.
+
+    Returns:
+        The folder of the pictures, and words that describe them.
     """
     if folder is not None:
         return folder, f"the pictures of {folder}"
@@ -57,7 +60,7 @@ def find_pictures(data: Path, folder: Optional[Path], address: str) -> tuple:
                     write_tiny("cityscapes", temporary, **STAND_IN)
             return (
                 made,
-                f"MADE-UP pictures in {made}, in the layout of Cityscapes, as {address} is out of reach ({error})",
+                f"MADE-UP pictures in {made}, in the layout of Cityscapes, because {address} is out of reach ({error})",
             )
         with _whole_folder(fetched) as temporary:
             for entry, relative in matching(archive, FILES):
@@ -66,18 +69,16 @@ def find_pictures(data: Path, folder: Optional[Path], address: str) -> tuple:
     return fetched, f"the pictures of {address}"
 
 
-def lay_out(source: Path, target: Path, mode: str) -> dict:
-    """Make ``target`` a Cityscapes of links into ``source``, with lists of pictures to infer on; returns the counts.
+def lay_out(source: Path, target: Path, mode: str) -> dict[str, int]:
+    """Make ``target`` a Cityscapes of links into ``source``, with lists of pictures for inference.
 
     Raises:
-        UserError: ``source`` is no Cityscapes, or ``target`` is not ours to replace.
+        UserError: ``source`` is not a Cityscapes, or prepare.sh did not make ``target``.
     """
     if target.exists() and not (target / "val.list").is_file():
-        raise UserError(
-            f"{target} was not made by prepare.sh; move it away, or name it: prepare.sh FILE MODE {target}."
-        )
+        raise UserError(f"prepare.sh did not make {target}; move it away, or use it: prepare.sh FILE MODE {target}.")
     lite = {"train": "whole_train" not in mode, "val": mode.endswith(("lite_infer", "benchmark_train"))}
-    counts = {}
+    counts: dict[str, int] = {}
     with _whole_folder(target) as temporary:
         for split, few in lite.items():
             pairs = LAYOUT.pairs(source, split)[: LITE[split] if few else None]
@@ -87,9 +88,9 @@ def lay_out(source: Path, target: Path, mode: str) -> dict:
                 link.symlink_to(file.resolve())
             counts[split], problems = check_split(LAYOUT, temporary, split, LITE[split])
             if problems or not counts[split]:
-                reason = problems[0] if problems else f"no pictures of {split}"
+                reason = problems[0] if problems else f"there are no pictures of {split}"
                 reason = reason.replace(str(temporary), str(source))
-                raise UserError(f"{source} is no Cityscapes that can be used: {reason}; {LAYOUT.how_to_lay_out()}.")
+                raise UserError(f"{source} is not a usable Cityscapes: {reason}; {LAYOUT.how_to_lay_out()}.")
         listed = [pair.image.relative_to(temporary) for pair in LAYOUT.pairs(temporary, "val")]
         for name, count in (("val.list", None), (SHORT_LIST, SHORT)):
             (temporary / name).write_text("".join(f"{path}\n" for path in listed[:count]), encoding="utf-8")
@@ -98,7 +99,7 @@ def lay_out(source: Path, target: Path, mode: str) -> dict:
 
 @contextlib.contextmanager
 def _whole_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder that takes the place of ``target`` when the block ends well, else goes."""
+    """Yield a temporary folder. It replaces ``target`` if the block succeeds; otherwise it is removed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as parent:
         temporary = Path(parent) / target.name
@@ -110,15 +111,17 @@ def _whole_folder(target: Path) -> Iterator[Path]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the flags, find the pictures, lay them out."""
+    """Find the pictures and lay them out; see ``--help``."""
     parser = cli.Parser(
-        "Lay out the pictures of a TIPC mode as links: few where it says lite, all where it says whole. They come from "
-        f"--folder, else from {ADDRESS}, else they are made up.",
+        "Lay out the pictures of a TIPC mode as links: a few if the mode says lite, all if it says whole. They come "
+        f"from --folder, else from {ADDRESS}; without a network, they are made up.",
         EXAMPLES,
     )
     parser.add_argument("--mode", required=True, metavar="MODE", help="the mode of the TIPC chain.")
-    parser.add_argument("--folder", type=Path, metavar="DIR", help="a Cityscapes that is there already.")
-    parser.add_argument("--data", type=Path, default=Path("test_tipc/data"), metavar="DIR", help="where they go.")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="the folder of your Cityscapes.")
+    parser.add_argument(
+        "--data", type=Path, default=Path("test_tipc/data"), metavar="DIR", help="the folder for the pictures."
+    )
     parser.add_argument("--address", default=ADDRESS, metavar="URL", help="the archive to fetch.")
     flags = parser.parse_args(arguments)
     stamp = flags.data / "prepared_for"

@@ -1,6 +1,6 @@
-# Sourced by the scripts of test_tipc/: reads a TIPC file, runs the steps it describes, logs how each ended.
+# The scripts of test_tipc/ source this file. It reads a TIPC file, runs its steps and logs their results.
 #
-# A TIPC file is read by line number, as in every Paddle repository: line 4 is gpu_list, line 16 the trainer, and so on.
+# A TIPC file is read by line numbers, as in every Paddle repository: line 4 is gpu_list, line 16 the trainer, etc.
 
 set -u
 set -o pipefail
@@ -17,7 +17,7 @@ fail() {
     exit 1
 }
 
-# Text without the white space around it.
+# Prints a text without the white space around it.
 trimmed() {
     local text=$1
     text=${text#"${text%%[![:space:]]*}"}
@@ -30,7 +30,7 @@ func_parser_key() { trimmed "${1%%:*}"; }
 # KEY:VALUE -> VALUE
 func_parser_value() { trimmed "${1#*:}"; }
 
-# KEY:MODE=VALUE|MODE=VALUE -> the VALUE of $MODE; KEY:VALUE -> VALUE, in every mode. Status 1: nothing for $MODE.
+# KEY:MODE=VALUE|MODE=VALUE -> the VALUE of $MODE; KEY:VALUE -> VALUE, in every mode. Status 1: $MODE has no value.
 func_parser_params() {
     local text entry entries
     text=$(func_parser_value "$1")
@@ -47,8 +47,8 @@ func_parser_params() {
     esac
 }
 
-# What the lines after a heading have to be: a key, `*` for any key, `?` for one that may be missing, as may all after
-# it, `##`, or `-` for what is not read.
+# The lines that must follow a heading: a key, `*` for any key, `?` for a line that may be missing together with all
+# lines after it, `##`, or `-` for a line that is not read.
 TIPC_TRAINING="model_name python gpu_list * * * * * * train_model_name train_infer_img_dir * ## trainer * * * * * *"
 declare -A TIPC_SECTIONS=(
     [train_params]="$TIPC_TRAINING ##"
@@ -63,7 +63,7 @@ declare -A TIPC_SECTIONS=(
     [base_train]="$TIPC_TRAINING -"
 )
 TIPC_BENCHMARKS="infer_benchmark_params to_static_train_benchmark_params train_benchmark_params disable_train_benchmark"
-# Which sections may follow one; what is not here is followed by its like.
+# The sections that may follow a section. A section that is not here may be followed by the same section.
 declare -A TIPC_NEXT=(
     [train_params]="eval_params"
     [eval_params]="export_params"
@@ -75,12 +75,12 @@ declare -A TIPC_NEXT=(
     [disable_train_benchmark]="$TIPC_BENCHMARKS"
 )
 
-# broken LINE SENTENCE: the file is wrong there.
+# broken LINE SENTENCE: ends with a sentence about a wrong line of the file.
 broken() { fail "$tipc_file line $1: $2."; }
 
-# open_tipc FILE KIND: goes to the root of the repository, checks the whole file and leaves its lines in `lines`,
-# counted from 1. KIND: train (the sections in their order; the file may end after any), paddle2onnx, dy2static. Ends
-# with a sentence that names the line if one is not what it has to be.
+# open_tipc FILE KIND: goes to the root of the repository, checks the whole file and puts its lines into `lines`,
+# counted from 1. KIND: train (the sections in their order; the file may end after any of them), paddle2onnx, dy2static.
+# If a line is wrong, it ends with a sentence that names the line.
 open_tipc() {
     local line
     tipc_file=$1
@@ -103,21 +103,21 @@ open_tipc() {
 
     model_name=$(func_parser_value "${lines[2]}")
     python=$(func_parser_value "${lines[3]}")
-    plain_name "$model_name" || broken 2 "model_name '$model_name' names a folder; use letters, digits, - and _"
-    command -v "$python" >/dev/null || broken 3 "there is no $python here; name the interpreter to use"
+    plain_name "$model_name" || broken 2 "model_name '$model_name' is not a plain name; use letters, digits, - and _"
+    command -v "$python" >/dev/null || broken 3 "the interpreter $python does not exist; name another one"
 }
 
-# check_sections FIRST: `lines` is made of sections, FIRST first, each whole.
+# check_sections FIRST: checks that `lines` consists of whole sections and begins with FIRST.
 check_sections() {
     local allowed=$1 name= after number index words
     [ "${#lines[@]}" -gt 1 ] || fail "$tipc_file is empty; its first line is the heading ===$1===."
     for ((number = 1; number < ${#lines[@]}; number++)); do
-        after=${name:+ and $name is complete before it}
+        after=${name:+, but the section $name ends before it}
         name=$(heading "${lines[number]}") \
-            || broken "$number" "'${lines[number]}' is no heading$after; write ===${allowed%% *}==="
+            || broken "$number" "'${lines[number]}' is not a heading$after; write ===${allowed%% *}==="
         case " $allowed " in
             *" $name "*) ;;
-            *) broken "$number" "the section $name has no place here; expected ${allowed// / or }" ;;
+            *) broken "$number" "the section $name cannot be here; expected ${allowed// / or }" ;;
         esac
         allowed=${TIPC_NEXT[$name]-$name}
         read -ra words <<<"${TIPC_SECTIONS[$name]}"
@@ -127,9 +127,9 @@ check_sections() {
                     "expected --image_path:VALUE, got '${lines[48]}'; a line is missing above or below"
                 break
             elif [ "$((number + 1))" -ge "${#lines[@]}" ]; then
-                # The ## that ends a section says nothing at the end of a file.
+                # At the end of the file, the last ## may be missing.
                 [ "${words[index]}" != '##' ] || [ "$((index + 1))" -lt "${#words[@]}" ] || break
-                fail "$tipc_file ends in the section $name, before its line $((number + 1)); it is cut off."
+                fail "$tipc_file ends in the section $name, before its line $((number + 1)); the file is cut off."
             fi
             number=$((number + 1))
             check_line "$number" "${words[index]}"
@@ -137,13 +137,13 @@ check_sections() {
     done
 }
 
-# section_ends_after N: line N is the last of the file, or a heading follows it.
+# section_ends_after N: whether line N is the last of the file, or a heading follows it.
 section_ends_after() { [ "$(($1 + 1))" -ge "${#lines[@]}" ] || heading "${lines[$1 + 1]}" >/dev/null; }
 
-# check_line N WORD: line N is what WORD of a section asks for.
+# check_line N WORD: checks that line N fits WORD of a section.
 check_line() {
     local line=${lines[$1]} wanted=$2:VALUE
-    local shifted="a line is missing or too much above"
+    local shifted="a line above is missing or should not be there"
     case $2 in
         -) ;;
         '##') [ "$line" = "##" ] || broken "$1" "expected ##, got '$line'; $shifted" ;;
@@ -156,15 +156,15 @@ check_line() {
     esac
 }
 
-# The name in a heading: ===NAME===.
+# Prints the name in a heading, ===NAME===.
 heading() {
     [[ $1 =~ ^=+\ *([a-z0-9_]+)\ *=+$ ]] && printf '%s' "${BASH_REMATCH[1]}"
 }
 
-# Whether $1 can be a folder's name and lead nowhere else.
+# Whether $1 is a plain folder name, which leads nowhere else.
 plain_name() { [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]*$ ]]; }
 
-# The number of the line after the heading of section $1, or nothing.
+# Prints the number of the line after the heading of section $1, or nothing.
 first_line_of() {
     local number
     for ((number = 1; number < ${#lines[@]}; number++)); do
@@ -182,25 +182,25 @@ has_section() { [ -n "$(first_line_of "$1")" ]; }
 require_mode() {
     case " $2 " in
         *" ${1:-none} "*) ;;
-        *) fail "the mode '$1' is none of ${2// /, }." ;;
+        *) fail "the mode '$1' is unknown; use one of ${2// /, }." ;;
     esac
 }
 
-# mode_value N: what line N says for $MODE, in `reply`.
+# mode_value N: puts the value of line N for $MODE into `reply`.
 mode_value() {
     reply=$(func_parser_params "${lines[$1]}") \
         || broken "$1" "no value for the mode $MODE in '${lines[$1]}'; add |$MODE=VALUE"
 }
 
-# A command as words, quotes understood as a shell would, in `words`.
+# split_words COMMAND: puts its words into `words`; quotes work as in a shell.
 split_words() {
     local text
-    text=$(xargs -r -n 1 printf '%s\n' <<<"$1" 2>/dev/null) || fail "$tipc_file: a quote is missing in '$1'."
+    text=$(xargs -r -n 1 printf '%s\n' <<<"$1" 2>/dev/null) || fail "$tipc_file: a quote is missing in '$1'; add it."
     words=()
     [ -z "$text" ] || mapfile -t words <<<"$text"
 }
 
-# Append KEY=VALUE to the command in `cmd`, unless either is null or the value empty.
+# Appends KEY=VALUE to the command in `cmd`, unless the key or the value is null, or the value is empty.
 func_set_params() {
     local value=$2
     [[ $value =~ ^\'(.*)\'$ ]] && value=${BASH_REMATCH[1]}
@@ -209,7 +209,7 @@ func_set_params() {
     fi
 }
 
-# How many cards this machine and its Paddle have, in `cards_here`; asked once.
+# Puts the number of cards that this machine and its Paddle have into `cards_here`. It is found only once.
 count_cards() {
     [ -z "${cards_here-}" ] || return 0
     if command -v nvidia-smi >/dev/null && nvidia-smi -L >/dev/null 2>&1; then
@@ -218,7 +218,7 @@ count_cards() {
     cards_here=${cards_here:-0}
 }
 
-# open_log NAME: where results go, and the counts that `finish` tells.
+# open_log NAME: starts the log of results, and the counts that `finish` prints.
 open_log() {
     LOG_PATH=./test_tipc/output/$model_name/$MODE
     status_log=$LOG_PATH/$1
@@ -239,7 +239,7 @@ status_check() {
     printf '\033[33m Run %s with command - %s - %s - %s  \033[0m\n' "$verdict" "$4" "$2" "$5" | tee -a "$3"
 }
 
-# run_step LOG: runs the command in `cmd`; its output goes to the screen and to LOG, its fate to the status log.
+# run_step LOG: runs the command in `cmd`. Its output goes to the screen and to LOG, its result to the status log.
 run_step() {
     local status=0
     mkdir -p "$(dirname "$1")"
@@ -256,20 +256,20 @@ skip() {
     printf ' Skipped - %s - %s: %s\n' "$model_name" "$1" "$2" | tee -a "$status_log"
 }
 
-# Tells the counts; ends with status 1 if a step failed, or if none was run.
+# Prints the counts. Ends with status 1 if a step failed, or if no step was run.
 finish() {
     printf '\n%s %s: %d ran successfully, %d failed, %d skipped; see %s\n' \
         "$model_name" "$MODE" "$passed" "$failed" "$skipped" "$status_log"
     [ "$failed" -eq 0 ] || exit 1
-    [ "$passed" -gt 0 ] || fail "nothing was run, so nothing is shown; see why above."
+    [ "$passed" -gt 0 ] || fail "no step was run, so nothing was tested; the reasons are above."
 }
 
-# require_file PATH LINE: ends with a sentence unless there is what line LINE names.
+# require_file PATH LINE: ends with a sentence unless PATH, which line LINE names, exists.
 require_file() {
     [ -e "$1" ] || broken "$2" "$1 does not exist; run bash test_tipc/prepare.sh $tipc_file $MODE first"
 }
 
-# require_data PATH LINE: the same for pictures; those of prepare.sh have to be this mode's.
+# require_data PATH LINE: the same for pictures. Those of prepare.sh must be for this mode.
 require_data() {
     local made_for
     require_file "$1" "$2"

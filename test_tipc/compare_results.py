@@ -1,4 +1,4 @@
-"""Compare the figures of a run with recorded ones; `python test_tipc/compare_results.py --help` explains which."""
+"""Compare the figures of a run with recorded ones; see `python test_tipc/compare_results.py --help`."""
 
 import glob
 import re
@@ -6,6 +6,7 @@ import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Optional
 
 # A checkout that is not installed works too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -29,11 +30,11 @@ python test_tipc/compare_results.py --metric_file test_tipc/results/train_psanet
 """
 
 
-def figures_in(text: str) -> dict:
-    """The figures in a log of train.py or val.py, or in a recorded file, which quotes such lines: name -> number.
+def figures_in(text: str) -> dict[str, float]:
+    """The figures, by name, in a log of train.py or val.py, or in a recorded file with such lines.
 
-    Of a training the losses, told apart by their iteration; else the last mIoU, Acc, Kappa and Dice. What a training
-    ends with is not asked for: it magnifies the last bits, in which processors differ.
+    A training has its losses, named by their iteration; an evaluation has its last mIoU, Acc, Kappa and Dice. The mIoU
+    at the end of a training is not used: training magnifies the last bits, and processors differ in these.
     """
     losses = re.findall(r"iter: (\d+)/\d+, loss: (\d+\.\d+)", text)
     if losses:
@@ -45,7 +46,7 @@ def read(path: str) -> str:
     """The text of a file.
 
     Raises:
-        UserError: There is none.
+        UserError: The file cannot be read.
     """
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
@@ -53,16 +54,16 @@ def read(path: str) -> str:
         raise UserError(f"{path} cannot be read ({error.strerror}); name a file with figures.") from error
 
 
-def label_files(predict_dir: str, gt_dir: str) -> list:
-    """Pairs (prediction, ground truth) of the label maps that infer.py wrote.
+def label_files(predict_dir: str, gt_dir: str) -> list[tuple[Path, Path]]:
+    """The pairs (prediction, ground truth) of the label maps that infer.py wrote.
 
     Raises:
-        UserError: No label map there, or one whose picture has no ground truth.
+        UserError: There is no label map, or a picture has no ground truth.
     """
     truths = {path.name.split("_gtFine_")[0]: path for path in Path(gt_dir).rglob("*_labelTrainIds.png")}
     predictions = sorted(Path(predict_dir, "label").rglob("*.png"))
     if not predictions:
-        raise UserError(f"{predict_dir} holds no label/*.png, so there is nothing to compare; run the chain first.")
+        raise UserError(f"{predict_dir} holds no label/*.png to compare; run the chain first.")
     pairs = []
     for path in predictions:
         stem = path.name.replace("_leftImg8bit", "").split(".")[0]
@@ -74,10 +75,10 @@ def label_files(predict_dir: str, gt_dir: str) -> list:
     return pairs
 
 
-def measure(pairs: Sequence[tuple], num_classes: int) -> tuple:
-    """mIoU, Acc, Kappa and Dice over all pixels, as val.py has them, and a checksum of the ground truth.
+def measure(pairs: Sequence[tuple[Path, Path]], num_classes: int) -> tuple[dict[str, float], str]:
+    """mIoU, Acc, Kappa and Dice over all pixels, as in val.py, and a checksum of the ground truth.
 
-    Classes that occur neither in the labels nor in the predictions do not count.
+    Classes that are neither in the labels nor in the predictions are not counted.
     """
     table, checksum = np.zeros((num_classes, num_classes), dtype=np.int64), 0
     for prediction, truth in pairs:
@@ -86,15 +87,17 @@ def measure(pairs: Sequence[tuple], num_classes: int) -> tuple:
         with Image.open(truth) as image:
             labels = np.asarray(image)
         if predicted.shape != labels.shape or predicted.max() >= num_classes:
-            raise UserError(f"{prediction} does not fit {truth} and {num_classes} classes; it is of another run.")
+            raise UserError(
+                f"{prediction} does not fit {truth} and {num_classes} classes; remove it, and run the chain again."
+            )
         checksum = zlib.crc32(np.ascontiguousarray(labels).tobytes(), checksum)
         valid = labels != IGNORE
         cells = labels[valid].astype(np.int64) * num_classes + predicted[valid]
         table += np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
-    hits, labelled, predicted = np.diag(table), table.sum(1), table.sum(0)
-    total, both = table.sum(), labelled + predicted
+    hits, labeled, predicted = np.diag(table), table.sum(1), table.sum(0)
+    total, both = table.sum(), labeled + predicted
     there = both > 0
-    accuracy, chance = hits.sum() / total, (labelled * predicted).sum() / total**2
+    accuracy, chance = hits.sum() / total, (labeled * predicted).sum() / total**2
     figures = {
         "mIoU": (hits[there] / (both - hits)[there]).mean(),
         "Acc": accuracy,
@@ -104,16 +107,18 @@ def measure(pairs: Sequence[tuple], num_classes: int) -> tuple:
     return figures, f"{checksum:08x}"
 
 
-def check(expected: dict, found: dict, where: str, metric_file: str, atol: float, rtol: float) -> None:
-    """Every expected figure is found within ``atol + rtol * expected``.
+def check(
+    expected: dict[str, float], found: dict[str, float], where: str, metric_file: str, atol: float, rtol: float
+) -> None:
+    """Check that every expected figure is found, within ``atol + rtol * expected``.
 
     Raises:
-        UserError: The first that is not.
+        UserError: A figure is missing or differs. The sentence has the first one.
     """
     for name, value in expected.items():
         if name not in found:
-            raise UserError(f"{where} has no {name}, which {metric_file} has; it is a log of something else.")
-        # Written so that NaN is not within.
+            raise UserError(f"{where} has no {name}, but {metric_file} has it; name a log of the same kind of run.")
+        # In this form, NaN fails.
         if not abs(found[name] - value) <= atol + rtol * abs(value):
             raise UserError(
                 f"Assert allclose failed! {name} is {found[name]:.4f} in {where} and {value:.4f} in {metric_file} "
@@ -123,38 +128,44 @@ def check(expected: dict, found: dict, where: str, metric_file: str, atol: float
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the flags, measure, compare."""
+    """Measure and compare, or record; see ``--help``."""
     parser = cli.Parser(
-        "Compare a run with recorded figures: label maps of infer.py with a ground truth (--predict_dir), or the log "
-        "of train.py or val.py (--log). The recorded file may itself be such a log.",
+        "Compare a run with recorded figures. A run is label maps of infer.py (--predict_dir), or a log of train.py or "
+        "val.py (--log). The recorded file may also be such a log.",
         EXAMPLES,
     )
-    parser.add_argument("--metric_file", required=True, metavar="FILE", help="the figures to expect.")
-    parser.add_argument("--predict_dir", metavar="DIR", help="the --save_dir of infer.py; * stands for several.")
+    parser.add_argument("--metric_file", required=True, metavar="FILE", help="the file with the expected figures.")
+    parser.add_argument(
+        "--predict_dir", metavar="DIR", help="the --save_dir of infer.py; * may stand for several folders."
+    )
     parser.add_argument("--log", metavar="FILE", help="a log of train.py or val.py.")
     parser.add_argument(
         "--gt_dir", default="test_tipc/data/cityscapes/gtFine/val", metavar="DIR", help="the true label maps."
     )
-    parser.add_argument("--num_classes", type=cli.positive_int, default=19, metavar="N", help="of the labels.")
+    parser.add_argument(
+        "--num_classes", type=cli.positive_int, default=19, metavar="N", help="number of classes of the labels."
+    )
     parser.add_argument("--atol", type=float, default=1e-4, metavar="A", help="allowed difference.")
-    parser.add_argument("--rtol", type=float, default=1e-3, metavar="R", help="and as a part of the figure.")
+    parser.add_argument(
+        "--rtol", type=float, default=1e-3, metavar="R", help="further allowed difference, as a share of the figure."
+    )
     parser.add_argument(
         "--record",
         metavar="TEXT",
-        help="write FILE instead, from the first run (of a training its first loss), with TEXT as its first line.",
+        help="write FILE instead: the first run's figures (of a training, the first loss), below a line with TEXT.",
     )
     flags = parser.parse_args(arguments)
     if (flags.predict_dir is None) == (flags.log is None):
-        raise UserError("give either --predict_dir or --log; they are two kinds of results.")
+        raise UserError("give either --predict_dir or --log, and not both.")
 
-    runs = {}
+    runs: dict[str, tuple[dict[str, float], Optional[str]]] = {}
     if flags.log is not None:
         runs[flags.log] = figures_in(read(flags.log)), None
     else:
         for folder in sorted(glob.glob(flags.predict_dir)):
             runs[folder] = measure(label_files(folder, flags.gt_dir), flags.num_classes)
         if not runs:
-            raise UserError(f"--predict_dir: nothing is called {flags.predict_dir}; run the chain first.")
+            raise UserError(f"--predict_dir: {flags.predict_dir} does not exist; run the chain first.")
     if flags.record is not None:
         record(flags.metric_file, flags.record, *next(iter(runs.values())))
         return
@@ -165,17 +176,17 @@ def main(arguments: Sequence[str]) -> None:
     for where, (found, checksum) in runs.items():
         if labels and checksum and labels[1] != checksum:
             raise UserError(
-                f"{flags.metric_file} was recorded on other pictures than those of {where}; compare with figures of "
-                "the same ones, for instance with the log of val.py."
+                f"{flags.metric_file} and {where} have different pictures; compare with figures of the same pictures, "
+                "such as the log of val.py."
             )
         check(expected, found, where, flags.metric_file, flags.atol, flags.rtol)
 
 
-def record(metric_file: str, title: str, figures: dict, checksum: str) -> None:
-    """Write a file that ``figures_in`` reads; of a training its first loss alone.
+def record(metric_file: str, title: str, figures: dict[str, float], checksum: Optional[str]) -> None:
+    """Write a file that ``figures_in`` can read. For a training, only the first loss is recorded.
 
-    One step takes a network with random weights so far that later losses tell how a processor rounds: on two of them
-    the next nine were up to 0.8 % apart, where a learning rate 5 % smaller moves the second by 0.4 %.
+    From the second loss on, a network with random weights shows how a processor rounds. On two processors, the next
+    nine losses differed by up to 0.8 %, while a learning rate that is 5 % smaller changes the second loss by 0.4 %.
     """
     lines = [f"# {title}"]
     if FIRST_LOSS in figures:

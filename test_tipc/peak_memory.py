@@ -1,6 +1,6 @@
-"""Run a command and tell the most memory that one of its processes held: ``python peak_memory.py COMMAND ...``.
+"""Run a command and report the peak memory of its largest process: ``python peak_memory.py COMMAND ...``.
 
-The last line of its output is ``peak memory: N MB``; the exit code is the command's.
+The last line of the output is ``peak memory: N MB``. The exit code is the command's.
 """
 
 import resource

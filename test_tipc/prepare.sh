@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Puts the pictures in place that a mode needs, and for inference alone the weights.
+# Prepares the pictures for a mode, and the weights if the mode only runs inference.
 #
 #   bash test_tipc/prepare.sh FILE MODE [FOLDER]
 #
-# FOLDER: a Cityscapes of yours (leftImg8bit/ and gtFine/ with *_labelTrainIds.png); it is only linked to. Without it
-# PaddleSeg's 20 pictures are downloaded, and where there is no network made-up ones stand in for them.
+# FOLDER: your Cityscapes (leftImg8bit/ and gtFine/ with *_labelTrainIds.png); only links to it are made. Without
+# FOLDER, PaddleSeg's 20 pictures are downloaded; without a network, made-up pictures replace them.
 source "$(dirname "${BASH_SOURCE[0]}")/common_func.sh"
 
 modes="$TIPC_MODES paddle2onnx_infer"
@@ -27,10 +27,10 @@ esac
 
 "$python" test_tipc/cityscapes_lite.py --mode "$MODE" ${given[@]+"${given[@]}"} || exit 1
 
-# prepare_weights FILE COMMAND: weights to run with, unless FILE is there; COMMAND names their --config.
+# prepare_weights FILE COMMAND: makes stand-in weights, unless FILE exists. COMMAND has their --config.
 prepare_weights() {
     if [ -f "$1" ]; then
-        echo "The weights $1 are there and are used as they are."
+        echo "The weights $1 exist and are used."
         return
     fi
     split_words "$2"
@@ -41,7 +41,7 @@ prepare_weights() {
             --config=*) config=${words[index]#*=} ;;
         esac
     done
-    [ -n "$config" ] || fail "$tipc_file: '$2' names no --config, so weights for $1 cannot be made; put some there."
+    [ -n "$config" ] || fail "$tipc_file: '$2' has no --config, so weights for $1 cannot be made; put weights there."
     "$python" test_tipc/stand_in_weights.py --config "$config" --output "$1" || exit 1
 }
 

@@ -1,4 +1,4 @@
-"""Write weights that depend on nothing but their names; `python test_tipc/stand_in_weights.py --help` says what for."""
+"""Write weights that depend only on their names; see `python test_tipc/stand_in_weights.py --help`."""
 
 import sys
 import zlib
@@ -25,12 +25,13 @@ python test_tipc/stand_in_weights.py --config test_tipc/configs/psanet/psanet_re
 
 
 def stand_in(name: str, shape: Sequence[int]) -> np.ndarray:
-    """A weight, the same on every machine and Paddle: drawn by NumPy from a seed that ``name`` makes.
+    """A weight that is the same with every machine and Paddle: NumPy draws it, with a seed from ``name``.
 
     Args:
-        name: In the state_dict.
-        shape: Two or more dimensions: a convolution or matrix, of a size that keeps activations in range. One: what
-            batch normalisation and biases have before training, but a scale of 0.5, lest the residuals add up.
+        name: The name in the state_dict.
+        shape: With two or more dimensions, the weight is that of a convolution or matrix, with values that keep
+            activations in range. With one, it has its value before training. The scale of batch normalization is 0.5,
+            so that activations do not grow from block to block.
     """
     if len(shape) > 1:
         draw = np.random.RandomState(zlib.crc32(name.encode()))
@@ -40,10 +41,10 @@ def stand_in(name: str, shape: Sequence[int]) -> np.ndarray:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the flags, build the model, write."""
+    """Build the model and write the weights; see ``--help``."""
     parser = cli.Parser(
-        "Write stand-in weights: they segment nothing, but give the same labels on every machine, so that two runs can "
-        "be compared where published weights are out of reach.",
+        "Write stand-in weights. They segment nothing, but they give the same labels on every machine, so two runs can "
+        "be compared without published weights.",
         EXAMPLES,
     )
     cli.add_config_flags(parser)

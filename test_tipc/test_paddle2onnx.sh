@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Converts a model to ONNX and infers with ONNX Runtime, as a TIPC file says.
+# Converts a model to ONNX and runs inference with ONNX Runtime, as a TIPC file describes it.
 #
 #   bash test_tipc/test_paddle2onnx.sh FILE [paddle2onnx_infer]
 #

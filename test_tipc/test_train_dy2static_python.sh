@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Trains a model as a dynamic and as a static graph, from one seed on the same pictures, and compares the losses.
+# Trains a model as a dynamic and as a static graph, with the same seed and pictures, and compares the losses.
 #
 #   bash test_tipc/test_train_dy2static_python.sh FILE
 #
@@ -19,7 +19,7 @@ else
     card=-1 device=cpu
 fi
 
-# train KIND EXTRA: the first section as a training file of its own, run.
+# train KIND EXTRA: writes the first section into its own training file, and runs it.
 train() {
     local copy=("${lines[@]:0:23}") file=$LOG_PATH/$1.txt
     copy[1]="===train_params==="

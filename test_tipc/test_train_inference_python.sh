@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Trains, evaluates, exports and infers as a TIPC file says; in the mode whole_infer exports and infers only.
+# Trains, evaluates, exports and runs inference, as a TIPC file describes it. The mode whole_infer only exports and runs
+# inference.
 #
 #   bash test_tipc/test_train_inference_python.sh FILE MODE [GPU]
 #
@@ -17,12 +18,12 @@ IFS='|' read -ra devices <<<"$(func_parser_value "${lines[5]}")"
 precision_key=$(func_parser_key "${lines[6]}")
 precisions=$(func_parser_value "${lines[6]}")
 trainers=$(func_parser_value "${lines[15]}")
-# What the file does not have is not run.
+# A section that the file does not have is not run.
 eval_py=null inference_py=null
 if has_section eval_params; then eval_py=$(func_parser_value "${lines[24]}"); fi
 if has_section infer_params; then inference_py=$(func_parser_value "${lines[40]}"); fi
 
-# run_inference MODEL_DIR OUTPUT_DIR IMAGES QUANTIZED: every combination of lines 41 to 46.
+# run_inference MODEL_DIR OUTPUT_DIR IMAGES QUANTIZED: runs every combination of lines 41 to 46.
 run_inference() {
     local model_dir=$1 output=$2 images=$3 quantized=$4
     local device onednn threads batch trt precision name
@@ -72,7 +73,8 @@ run_inference() {
     done
 }
 
-# Whether a model can run at a precision without TensorRT: one that is quantized at int8, any other at fp32.
+# wanted_precision PRECISION QUANTIZED WHAT: whether the model can run at this precision without TensorRT. A quantized
+# model runs at int8, any other at fp32.
 wanted_precision() {
     local own=fp32
     [ "$2" != True ] || own=int8
@@ -82,7 +84,7 @@ wanted_precision() {
     }
 }
 
-# infer_step TRT THREADS ONEDNN: one run, with the variables of run_inference.
+# infer_step TRT THREADS ONEDNN: runs inference once, with the variables of run_inference.
 infer_step() {
     local number key
     split_words "$inference_py"
@@ -95,7 +97,7 @@ infer_step() {
     func_set_params "$(func_parser_key "${lines[46]}")" "$precision"
     func_set_params "$(func_parser_key "${lines[47]}")" "$model_dir/deploy.yaml"
     func_set_params "$(func_parser_key "${lines[48]}")" "$images"
-    # Any of the last four lines may be missing, so --save_dir is known by its name.
+    # Any of the last four lines may be missing, so --save_dir is found by its name.
     for ((number = 49; number <= 52; number++)); do
         [[ ${lines[number]-} == *:* ]] || break
         key=$(func_parser_key "${lines[number]}")
@@ -141,7 +143,8 @@ whole_infer() {
     done
 }
 
-# pick_trainer NAME: its command in `run_train`, its export in `run_export`; status 1 if there is none.
+# pick_trainer NAME: puts its command into `run_train` and its export into `run_export`. Status 1: there is no such
+# trainer.
 pick_trainer() {
     local index start key
     run_train=null run_export=null
@@ -155,14 +158,14 @@ pick_trainer() {
     done
     start=$(first_line_of to_static_train_benchmark_params)
     if [ "$1" = to_static_train ] && [ -n "$start" ]; then
-        # The normal trainer with what the line adds.
+        # The normal trainer with the flags of this line.
         run_train="$(func_parser_value "${lines[16]}") $(func_parser_value "${lines[start]}")"
         ! has_section export_params || run_export=$(func_parser_value "${lines[30]}")
     fi
     [ "$run_train" != null ]
 }
 
-# train_chain CARDS DEVICE PRECISION TRAINER: trains, then whatever needs the weights.
+# train_chain CARDS DEVICE PRECISION TRAINER: trains, then runs all steps that need the weights.
 train_chain() {
     local cards=$1 device=$2 precision=$3 trainer=$4 ids weights quantized=False
     local name=${trainer}_gpus_${cards}_autocast_${precision}
@@ -238,8 +241,8 @@ train_chain() {
     unset CUDA_VISIBLE_DEVICES
 }
 
-# run_without_cards: a file for cards alone that leaves the device to the programs, as PSANet_paddle's, trains on the
-# CPU where there is no card. Changes `groups`.
+# run_without_cards: on a machine without cards, a file that is only for cards but names no device, such as
+# PSANet_paddle's, trains on the CPU. Changes `groups`.
 run_without_cards() {
     [[ $gpu_list != *-1* && ${devices[*]:-null} =~ ^null( null)*$ ]] || return 0
     count_cards
@@ -255,15 +258,15 @@ train_all() {
     IFS='|' read -ra trainer_list <<<"$trainers"
     for cards in "${groups[@]:-}"; do
         [[ $cards =~ ^(-1(,-1)*|[0-9]+(,[0-9]+)*)$ ]] \
-            || broken 4 "'$cards' is no list of cards; write 0 or 0,1, on the CPU -1 or -1,-1"
+            || broken 4 "'$cards' is not a list of cards; write 0 or 0,1, on the CPU -1 or -1,-1"
     done
     for trainer in "${trainer_list[@]:-}"; do
-        plain_name "$trainer" || broken 15 "'$trainer' is no name of a trainer"
+        plain_name "$trainer" || broken 15 "'$trainer' is not the name of a trainer"
     done
     run_without_cards
     [ "${#devices[@]}" -le 1 ] || [ "${#devices[@]}" -eq "${#groups[@]}" ] \
         || broken 5 "${#devices[@]} devices for the ${#groups[@]} entries of gpu_list; give one for all, or one each"
-    # Before the first step, not after it.
+    # These checks come before the first step.
     mode_value 7
     mode_value 9
     require_data "$(func_parser_value "${lines[12]}")" 12

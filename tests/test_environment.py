@@ -1,4 +1,4 @@
-"""What an import of the package says in environments that cannot work, each made of stand-ins in a folder."""
+"""The sentence of an import of the package in environments that cannot work, made of stand-ins in a folder."""
 
 import os
 import subprocess
@@ -122,7 +122,7 @@ def test_opencv_without_its_system_library(tmp_path):
     module(tmp_path, "cv2", NO_LIBGL)
     found = sentence_of(tmp_path)
     assert found.startswith(
-        "The system library libGL.so.1 is missing, and cv2 needs it; on Debian or Ubuntu run: apt-get"
+        "The system library libGL.so.1 is missing, but cv2 needs it; on Debian or Ubuntu run: apt-get"
     )
     assert "install libgl1" in found and "install opencv-python-headless==4.5.5.64" in found
 
@@ -131,7 +131,7 @@ def test_numpy_2_with_an_opencv_for_numpy_1(tmp_path):
     noted(tmp_path, "opencv-python", "4.5.5.64")
     noted(tmp_path, "numpy", "2.0.2")
     found = sentence_of(tmp_path)
-    assert found.startswith("numpy 2.0.2 is installed, and opencv-python 4.5.5.64 is built for numpy 1; run: ")
+    assert found.startswith("numpy 2.0.2 is installed, but opencv-python 4.5.5.64 is built for numpy 1; run: ")
     assert found.endswith('pip install "numpy<2"')
 
 
@@ -139,14 +139,14 @@ def test_numpy_2_with_an_opencv_for_numpy_1(tmp_path):
 def test_a_paddle_of_another_release_that_fails(version, tmp_path):
     module(tmp_path, "paddle", f"__version__ = '{version}'")
     found = sentence_of(tmp_path)
-    assert found.startswith(f"Paddle {version} is installed, and paddleseg_ext is for Paddle 2.6.2 to 3.3.1 (")
+    assert found.startswith(f"Paddle {version} is installed, but paddleseg_ext is for Paddle 2.6.2 to 3.3.1 (")
     assert found.endswith("pip install paddlepaddle==3.2.2")
 
 
 def test_a_paddleseg_of_another_release_that_fails(tmp_path):
     module(tmp_path, "paddleseg", "__version__ = '2.5.0'")
     found = sentence_of(tmp_path)
-    assert found.startswith("paddleseg 2.5.0 is installed, and paddleseg_ext is for paddleseg 2.8.0 (")
+    assert found.startswith("paddleseg 2.5.0 is installed, but paddleseg_ext is for paddleseg 2.8.0 (")
     assert found.endswith("pip install paddleseg==2.8.0")
 
 

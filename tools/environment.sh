@@ -1,11 +1,10 @@
-# Sourced by quickstart.sh and test.sh: makes, or finds, the environment that they run in.
+# quickstart.sh and test.sh source this file. It finds or makes the environment that they run in.
 #
-#   enter_environment ACTIVE PADDLE [EXTRA]   leaves $python: an interpreter with everything installed
+#   enter_environment ACTIVE PADDLE [EXTRA]   sets $python to an interpreter with all packages installed
 #
-# ACTIVE "yes" installs into the interpreter that is active now; else a virtual environment beside the clone is
-# made and kept ($PADDLESEG_EXT_VENV names another place). PADDLE "" keeps the Paddle that is there (2.6.2 to
-# 3.3.1, CPU or GPU) and installs the locked default where there is none; a version asks for just that one.
-# EXTRA: one of the optional dependencies in pyproject.toml.
+# ACTIVE "yes" installs into the active interpreter. Otherwise a virtual environment is made beside the clone, or in
+# $PADDLESEG_EXT_VENV, and kept. PADDLE "" keeps an installed Paddle (2.6.2 to 3.3.1, CPU or GPU), or installs the
+# locked default; a version installs that version. EXTRA is one of the optional dependencies in pyproject.toml.
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -13,7 +12,7 @@ fail() {
     exit 1
 }
 
-# The first interpreter that this project runs on. $PYTHON names one.
+# Prints the first interpreter that fits this project. $PYTHON may name one.
 find_python() {
     local candidate
     for candidate in ${PYTHON:-python3 python3.12 python3.11 python3.10 python3.9 python}; do
@@ -25,7 +24,7 @@ find_python() {
     return 1
 }
 
-# Prints the version of the Paddle that $1 has, if this project supports it.
+# Prints the version of the Paddle of interpreter $1, if this project supports it.
 usable_paddle() {
     "$1" - <<'PY' 2>/dev/null
 from importlib.metadata import PackageNotFoundError, version
@@ -67,7 +66,7 @@ enter_environment() {
         want=paddlepaddle
     fi
 
-    # What was installed last time, so that a second run starts at once.
+    # This file notes the last installation, so that a second run starts at once.
     stamp=$("$python" -c 'import sys; print(sys.prefix)')/paddleseg_ext${extra:+-$extra}.stamp
     if [ -z "$want" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(_content)" ]; then
         return
@@ -85,12 +84,12 @@ enter_environment() {
         "$python" -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation ./custom_ops \
             || fail "the psamask operator could not be built; the compiler's message is above"
     else
-        say "No C++ compiler (${CXX:-g++}) was found: psamask runs on Paddle's own operators instead, more slowly."
+        say "No C++ compiler (${CXX:-g++}) was found: psamask runs on Paddle's own operators instead, which is slower."
     fi
     _content >"$stamp"
 }
 
-# What an environment depends on: the lists of packages, the operator's sources, the clone's place, the Paddle.
+# Prints everything that an environment depends on: package lists, the operator's sources, the clone's path, Paddle.
 _content() {
     cat requirements.txt constraints.txt pyproject.toml setup.py custom_ops/*.py custom_ops/csrc/* | cksum
     printf '%s\n' "$PWD" "$(usable_paddle "$python")"

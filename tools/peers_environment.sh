@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes the environment that SSSegmentation and mmsegmentation run in for tests/peers.
+# Makes the environment of SSSegmentation and mmsegmentation for tests/peers.
 #
 #   bash tools/peers_environment.sh DIR     a virtual environment in DIR; a second run finds it ready
 #
-# Paddle and torch never share a process or an environment. pip takes the torch that your package index offers; where
-# that is a CPU build the whole environment is 1.5 GB, with CUDA libraries it is several times that.
+# Paddle and torch never share a process or an environment. pip installs the torch of your package index. With a CPU
+# build, the whole environment has 1.5 GB; with CUDA libraries, it has several times as much.
 set -euo pipefail
 
 say() { printf '%s\n' "$*"; }
@@ -41,7 +41,7 @@ install() { "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@
 say "Installing torch for the peers ..."
 failure="torch could not be installed"
 install -c "$packages" torch setuptools wheel
-# The rest without their own lists: mmcv-lite and mmengine ask for another OpenCV than ours, and all else is pinned here.
+# --no-deps: mmcv-lite and mmengine require another OpenCV than ours; requirements.txt pins all packages.
 say "Installing SSSegmentation and mmsegmentation ..."
 failure="the peers could not be installed"
 install --no-deps --no-build-isolation -r "$packages"

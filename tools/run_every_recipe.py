@@ -1,4 +1,4 @@
-"""Run published recipes from training to deployment; `python tools/run_every_recipe.py --help` explains how."""
+"""Run published recipes from training to deployment; see `python tools/run_every_recipe.py --help`."""
 
 import importlib.util
 import json
@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 # A checkout that is not installed works too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -28,6 +28,7 @@ import val
 from paddleseg_ext.datasets.layout import layout_of
 from paddleseg_ext import cli
 from paddleseg_ext.config.config import load_config
+from paddleseg_ext.datasets.layout import Layout
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.zoo.table import config_path, find_row, published
 from tools.data.tiny import write_tiny
@@ -35,35 +36,35 @@ from tools.data.tiny import write_tiny
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = ("train", "evaluate", "evaluate ms+flip", "predict", "export", "infer", "compare")
 SHRINK = 8
-# Not a multiple of anything: the resize of the ADE20K and VOC rows has work to do. Cityscapes' are one eighth.
+# The sizes of ADE20K and VOC are no round numbers, so that their resize does something. Cityscapes has an eighth.
 PICTURE = {"cityscapes": (128, 256), "ade20k": (72, 103), "voc12aug": (75, 100)}
 SIZES = ("base_size", "long_size", "crop_size", "target_size", "stride")
 SCALES = ("0.75", "1.25")
-# Labels of a network after one iteration: where two classes score the same to the last digit, either may win.
+# After one iteration, two classes may have the same score to the last digit; then either may win.
 DIFFERENT_PIXELS = 1e-3
 EXAMPLES = """
 python tools/run_every_recipe.py
-python tools/run_every_recipe.py --done output/recipes.jsonl      (again: goes on with what is not done)
+python tools/run_every_recipe.py --done output/recipes.jsonl      (again: continues with the others)
 python tools/run_every_recipe.py psanet_resnet50_os8_cityscapes_1024x512_80k
 """
 
 
 def shrunk(size: int) -> int:
-    """An eighth of a size in pixels; 8 n + 1 becomes n + 1, so odd sizes stay what they are for."""
+    """An eighth of a size in pixels. 8 n + 1 becomes n + 1, because aligned corners need such sizes."""
     return (size - 1) // SHRINK + 1 if size % 2 else size // SHRINK
 
 
-def small_options(config: Path, data: Path) -> list:
-    """``--opts`` that leave a recipe what it is but for its data, its pretrained weights and its sizes in pixels.
+def small_options(config: Path, data: Path) -> list[str]:
+    """The ``--opts`` that change only a recipe's data, pretrained weights and sizes in pixels.
 
     Args:
         config: The recipe's YAML file.
-        data: A folder with a stand-in of each data set, by the name of its layout.
+        data: A folder with a stand-in for each data set, by the name of its layout.
     """
     dic = load_config(config).dic
     options = ["model.backbone.pretrained=null"]
     for key in ("train_dataset", "val_dataset"):
-        options.append(f"{key}.dataset_root={data / layout_of(dic[key]['type']).name}")
+        options.append(f"{key}.dataset_root={data / _layout(dic[key]['type']).name}")
     places = [(f"{key}.transforms.{i}", step) for key in ("train_dataset", "val_dataset")
               for i, step in enumerate(dic[key]["transforms"])]  # fmt: skip
     for place, step in [*places, ("test_config", dic.get("test_config") or {})]:
@@ -76,19 +77,19 @@ def small_options(config: Path, data: Path) -> list:
 
 
 def write_data(data: Path) -> None:
-    """A stand-in of each data set: four training samples and one to evaluate on."""
+    """Write a stand-in for each data set: four training samples and one validation sample."""
     for name, size in PICTURE.items():
         write_tiny(name, data / name, train=4, val=1, size=size)
 
 
-def steps(config: Path, data: Path, out: Path, options: Sequence[str]) -> Iterator[tuple]:
-    """(step, what does it) for one recipe, through the functions behind the command lines.
+def steps(config: Path, data: Path, out: Path, options: Sequence[str]) -> Iterator[tuple[str, Callable[[], None]]]:
+    """(step, function) of each step of one recipe, with the functions behind the command lines.
 
     Args:
         options: ``--opts`` for every command.
     """
     dic = load_config(config).dic
-    layout = layout_of(dic["val_dataset"]["type"])
+    layout = _layout(dic["val_dataset"]["type"])
     image = str(layout.pairs(data / layout.name, "val")[0].image)
     given = ["--config", str(config)]
     weights = [*given, "--model_path", str(out / "iter_1/model.pdparams")]
@@ -101,7 +102,7 @@ def steps(config: Path, data: Path, out: Path, options: Sequence[str]) -> Iterat
     yield "train", lambda: train.main([*given, "--save_dir", str(out), *once, *opts])
     yield "evaluate", lambda: val.main([*weights, *opts])
     yield "evaluate ms+flip", lambda: val.main([*weights, *several, *opts])
-    # oneDNN has been compared when the model is exported.
+    # The export has compared oneDNN already.
     plain = ["--enable_mkldnn", "False"]
     yield "predict", lambda: predict.main([*weights, *pictures, str(out / "predict"), *opts])
     yield "export", lambda: export.main([*weights, "--save_dir", str(out / "export"), *opts])
@@ -109,8 +110,20 @@ def steps(config: Path, data: Path, out: Path, options: Sequence[str]) -> Iterat
     yield "compare", lambda: compare(out / "predict/label", out / "infer/label")
 
 
+def _layout(component: str) -> Layout:
+    """The layout of a recipe's data set.
+
+    Raises:
+        UserError: There is no stand-in for the data set.
+    """
+    layout = layout_of(component)
+    if layout is None:
+        raise UserError(f"There is no stand-in for the data set {component}; leave this recipe out.")
+    return layout
+
+
 def _deployed() -> ModuleType:
-    """deploy/python/infer.py, which is no package."""
+    """deploy/python/infer.py, which is not in a package."""
     spec = importlib.util.spec_from_file_location("deploy_python_infer", ROOT / "deploy" / "python" / "infer.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -118,13 +131,16 @@ def _deployed() -> ModuleType:
 
 
 def compare(predicted: Path, inferred: Path) -> None:
-    """Raise unless two folders of label images are the same but for pixels that are a tie.
+    """Compare two folders of label images; a few pixels at a tie may differ.
 
-    That the scores behind the labels are right, export.py has compared itself.
+    export.py has compared the scores already.
+
+    Raises:
+        UserError: The folders have different files, or label images differ.
     """
     names = sorted(path.name for path in predicted.rglob("*.png"))
     if not names or names != sorted(path.name for path in inferred.rglob("*.png")):
-        raise UserError(f"predict.py and infer.py wrote different files: {names} in {predicted}.")
+        raise UserError(f"predict.py and infer.py wrote different files; {predicted} has {', '.join(names) or 'none'}.")
     for name in names:
         one, other = (cv2.imread(str(folder / name), cv2.IMREAD_UNCHANGED) for folder in (predicted, inferred))
         if one.shape != other.shape or np.mean(one != other) > DIFFERENT_PIXELS:
@@ -133,7 +149,7 @@ def compare(predicted: Path, inferred: Path) -> None:
 
 
 def run_alone(row: str, data: Path, out: Path, extra: Sequence[str]) -> None:
-    """All steps of one recipe in this process; ``out``/seconds.json tells how far it came."""
+    """Run all steps of one recipe in this process; ``out``/seconds.json has the steps that are done."""
     config = config_path(row)
     options = [*small_options(config, data), *extra]
     seconds = {}
@@ -144,8 +160,8 @@ def run_alone(row: str, data: Path, out: Path, extra: Sequence[str]) -> None:
         (out / "seconds.json").write_text(json.dumps(seconds))
 
 
-def run_row(row: str, data: Path, work: Path, extra: Sequence[str]) -> dict:
-    """One recipe in a process of its own; its folder is removed, and its log kept if it failed."""
+def run_row(row: str, data: Path, work: Path, extra: Sequence[str]) -> dict[str, Any]:
+    """Run one recipe in its own process. Its folder is removed; its log is kept if it failed."""
     out, log = work / row, work / f"{row}.log"
     out.mkdir(parents=True)
     start = time.perf_counter()
@@ -156,7 +172,7 @@ def run_row(row: str, data: Path, work: Path, extra: Sequence[str]) -> dict:
     code = child.returncode = os.waitstatus_to_exitcode(status)
     seconds = json.loads((out / "seconds.json").read_text()) if (out / "seconds.json").is_file() else {}
     shutil.rmtree(out)
-    # Linux counts in KiB.
+    # ru_maxrss is in KiB on Linux.
     result = {"row": row, "ok": code == 0, "s": round(time.perf_counter() - start, 1), "mb": usage.ru_maxrss // 1024}
     result["steps"] = seconds
     if code == 0:
@@ -169,19 +185,19 @@ def run_row(row: str, data: Path, work: Path, extra: Sequence[str]) -> dict:
     return result
 
 
-def line(result: dict) -> str:
-    """One result as a line of the table."""
+def line(result: dict[str, Any]) -> str:
+    """The line of one result."""
     state = "ok" if result["ok"] else f"FAILED in {result['failed']}: {result['why']} (log: {result['log']})"
     return f"{result['row']:<62}{result['s']:>7.1f} s{result['mb']:>7} MB  {state}"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the flags and run; see ``--help``."""
+    """Run the recipes; see ``--help``."""
     parser = cli.Parser(
-        "Take published recipes, each from its YAML file as it is, through training (one iteration), evaluation by its "
-        "own test protocol, multi-scale evaluation, prediction, export and Paddle Inference, whose labels must be "
-        "those of predict.py. The data are a few made-up pictures in the layout of the real ones, and sizes in pixels "
-        "are an eighth. A recipe takes most of a minute on two cores; exit code 1 if any fails.",
+        "Run published recipes, each from its own YAML file: training (one iteration), evaluation by its test "
+        "protocol, multi-scale evaluation, prediction, export and Paddle Inference, whose labels must be those of "
+        "predict.py. The data are a few made-up pictures in the layout of the real ones, and sizes in pixels are an "
+        "eighth. A recipe takes nearly a minute on two cores. The exit code is 1 if a recipe fails.",
         EXAMPLES,
     )
     parser.add_argument(
@@ -190,9 +206,13 @@ def main(arguments: Sequence[str]) -> None:
         metavar="ROW",
         help="names as `python -m paddleseg_ext.zoo list` prints them, or YAML files (default: all).",
     )
-    parser.add_argument("--done", metavar="FILE", help="remember results there, and leave out what is done already.")
-    parser.add_argument("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="overrule more keys, in every row.")
-    parser.add_argument("--alone", nargs=2, metavar=("DATA", "DIR"), help="run one row here, on the stand-ins in DATA.")
+    parser.add_argument(
+        "--done", metavar="FILE", help="file for the results; recipes that are done in it are left out."
+    )
+    parser.add_argument("--opts", nargs="+", default=[], metavar="KEY=VALUE", help="change more keys, in every row.")
+    parser.add_argument(
+        "--alone", nargs=2, metavar=("DATA", "DIR"), help="run one row in this process, on the stand-ins in DATA."
+    )
     flags = parser.parse_args(arguments)
     rows = [find_row(row, among_authors=True) for row in flags.rows] or list(published())
     if flags.alone:
@@ -216,14 +236,14 @@ def main(arguments: Sequence[str]) -> None:
             work.rmdir()
     _sum_up([results[row] for row in rows], len(todo))
     if not all(results[row]["ok"] for row in rows):
-        raise UserError(f"Not every recipe runs; the logs are in {work}.")
+        raise UserError(f"At least one recipe failed; read the logs in {work}.")
 
 
-def _remembered(done: Optional[str]) -> dict:
-    """The newest result of each row in the file of ``--done``."""
+def _remembered(done: Optional[str]) -> dict[str, dict[str, Any]]:
+    """The last result of each row in the file of ``--done``."""
     if not done or not Path(done).is_file():
         return {}
-    results: list = [json.loads(text) for text in Path(done).read_text(encoding="utf-8").splitlines()]
+    results = [json.loads(text) for text in Path(done).read_text(encoding="utf-8").splitlines()]
     return {result["row"]: result for result in results}
 
 

@@ -1,10 +1,10 @@
-"""PaddleSeg's path to val.py, whose flags it takes."""
+"""val.py under PaddleSeg's path, with the same flags."""
 
 import runpy
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":
-    # The folder of the script, where Python looks first, becomes that of val.py.
+    # Python imports from this folder first: it must be the folder of val.py, not of this script.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     runpy.run_path(f"{sys.path[0]}/val.py", run_name="__main__")

@@ -1,6 +1,7 @@
 // Copyright (c) 2026 the paddleseg_ext authors. Licensed under the Apache License, Version 2.0.
 //
-// Times psamask_cpu.h against the plain loop and a memory copy. Run by benchmarks/psamask.py; no Paddle in here.
+// Measures the times of psamask_cpu.h, of the plain loop and of a memory copy, for benchmarks/psamask.py. It does not
+// need Paddle.
 // usage: psamask_cpu_bench MASK HEIGHT WIDTH BATCH THREADS ROUNDS
 // prints, per kind and direction: kind direction seconds-ours seconds-plain seconds-copy-1-thread seconds-copy
 #include <algorithm>

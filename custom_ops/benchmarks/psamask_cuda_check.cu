@@ -1,7 +1,8 @@
 // Copyright (c) 2026 the paddleseg_ext authors. Licensed under the Apache License, Version 2.0.
 //
-// Stands alone: checks the CUDA kernels against a plain loop on the CPU, then times them against the plain CUDA
-// algorithm (clear the output, then one thread per position walks over its mask) and against a device copy.
+// A program of its own. It compares the results of the CUDA kernels with a plain loop on the CPU. Then it compares
+// their times with the plain CUDA algorithm (clear the output, then one thread per position walks over its mask) and
+// with a device copy.
 //
 //   nvcc -std=c++17 -O3 -arch=native benchmarks/psamask_cuda_check.cu csrc/psamask_cuda.cu -o psamask_cuda_check
 //   ./psamask_cuda_check
@@ -30,7 +31,7 @@ using psamask::Kind;
     }                                                                      \
   } while (0)
 
-// What position p = (h, w) does with its mask, on either side of the bus.
+// Moves the mask of position p = (h, w), on the host or on the device.
 template <typename T>
 PSAMASK_HOST_DEVICE void plain_position(bool is_forward, Kind kind, const T* from, T* to, const Geometry& g, int64_t n,
                                         int64_t h, int64_t w) {
@@ -84,7 +85,7 @@ int64_t compare(Kind kind, bool is_forward, const Geometry& g) {
   }
   OnDevice<T> from(in_size), to(out_size);
   CHECK(cudaMemcpy(from.data, in.data(), in_size * sizeof(T), cudaMemcpyHostToDevice));
-  CHECK(cudaMemset(to.data, 0xAB, out_size * sizeof(T)));  // a cell that is not written is seen
+  CHECK(cudaMemset(to.data, 0xAB, out_size * sizeof(T)));  // so that an unwritten cell is found
   run(is_forward, kind, from.data, to.data, g);
   CHECK(cudaMemcpy(out.data(), to.data, out_size * sizeof(T), cudaMemcpyDeviceToHost));
   if (out == expected) return 0;

@@ -1,17 +1,17 @@
 // Copyright (c) 2026 the paddleseg_ext authors. Licensed under the Apache License, Version 2.0.
 //
-// psamask on the CPU. No Paddle in here.
+// psamask on the CPU. It does not need Paddle.
 //
-// The map is a grid of blocks: one holds the map rows of one image row a and the map columns of one image row b.
-// Only one row of mask cells meets a block, so a block is either all zero or one rearrangement of a matrix of
-// logits, mask_w x width (mask column j, own column p):
+// The map is a grid of blocks. A block holds the map rows of one image row a and the map columns of one image row b.
+// Only one row of mask cells meets a block. So a block is all zero, or it rearranges a matrix of logits,
+// mask_w x width (mask column j, own column p):
 //
 //   collect      block[r][c] = logits[r - c + half][c]    columns slide: `skew` below
 //   distribute   block[r][c] = logits[c - r + half][r]    the transpose of that
 //
-// Rows of either matrix are H * W elements apart: each row lies on a page of its own, in the same few cache sets.
-// So all work goes through a small contiguous scratch; every element of the input is read once and every cell of
-// the output is written exactly once, without a zero pass.
+// The rows of both matrices are H * W elements apart. Each row is on another page, but in the same few cache sets.
+// So all work goes through a small contiguous scratch. Every element of the input is read once, and every cell of
+// the output is written exactly once; the output is not cleared first.
 #pragma once
 
 #include <algorithm>
@@ -25,11 +25,11 @@
 namespace psamask {
 namespace cpu {
 
-// Threads are started per call (some 20 microseconds each) rather than taken from OpenMP: Paddle sets
+// Each call starts its own threads, which takes about 20 microseconds each. OpenMP is not used: Paddle sets
 // OMP_NUM_THREADS=1 on import, and a GNU OpenMP pool does not survive the fork of a data loader.
 constexpr int64_t kBytesPerThread = 256 * 1024;
 
-// Calls work(begin, end) on ranges that cover 0 .. count - 1, at most one per thread.
+// Calls work(begin, end) on ranges that cover 0 .. count - 1, with at most one range per thread.
 template <typename Work>
 void parallel_for(int64_t count, int64_t bytes, int max_threads, const Work& work) {
   const int64_t threads = std::max<int64_t>(1, std::min<int64_t>({count, bytes / kBytesPerThread, max_threads}));
@@ -39,8 +39,8 @@ void parallel_for(int64_t count, int64_t bytes, int max_threads, const Work& wor
   for (auto& thread : pool) thread.join();
 }
 
-// A strip is at most 512 bytes wide, so the scratch stays in the caches close by. Vectors are 16 bytes, which every
-// 64-bit machine has.
+// A strip is at most 512 bytes wide, so the scratch stays in the nearest caches. Vectors have 16 bytes, which every
+// 64-bit machine supports.
 template <typename T>
 struct Strip {
   typedef T Vector __attribute__((vector_size(16)));
@@ -78,8 +78,8 @@ inline typename Strip<T>::Vector slide(const T* s, int64_t pitch) {
   }
 }
 
-// The part of a block's input that is used: of row k the columns from first + slope * k on, `span` of them, as far as
-// they exist. It is a band along a diagonal; what lies beside it need not be read.
+// The part of a block's input that is used. Row k uses `span` columns from first + slope * k on, as far as they exist.
+// This is a band along a diagonal; elements outside it are not read.
 struct Band {
   int64_t first, slope, span, columns;
 
@@ -87,8 +87,8 @@ struct Band {
   int64_t end(int64_t k) const { return std::max(begin(k), std::min(columns, first + slope * k + span)); }
 };
 
-// Fetches the input of the block after this one, row by row, while this one is written: the caches' own prefetchers
-// do not see far enough across rows that lie pages apart.
+// Prefetches the input of the next block, row by row, while this block is written. The caches' own prefetchers do not
+// help, because the rows are pages apart.
 template <typename T>
 struct Ahead {
   const T* in;
@@ -131,7 +131,7 @@ inline V interleave(V a, V b) {
 #endif
 }
 
-// A kLanes x kLanes tile, by rounds of perfect shuffles.
+// Transposes a kLanes x kLanes tile by rounds of perfect shuffles.
 template <typename T>
 inline void transpose_tile(const T* in, int64_t in_stride, T* out, int64_t out_stride) {
   using V = typename Strip<T>::Vector;
@@ -148,7 +148,7 @@ inline void transpose_tile(const T* in, int64_t in_stride, T* out, int64_t out_s
   for (int k = 0; k < kLanes; ++k) store(out + k * out_stride, rows[k]);
 }
 
-// out[c][r] = in[r][c], whole tiles where there are whole tiles.
+// out[c][r] = in[r][c], by whole tiles as far as possible.
 template <typename T>
 inline void transpose(const T* in, int64_t in_stride, T* out, int64_t out_stride, int64_t rows, int64_t cols,
                       Ahead<T>* ahead = nullptr) {
@@ -165,8 +165,9 @@ inline void transpose(const T* in, int64_t in_stride, T* out, int64_t out_stride
   }
 }
 
-// Some dozens of bytes mostly, from rows far apart. Not std::memcpy: where GCC knows a bound of the size it emits
-// `rep movs`, whose start-up costs more than the copy and which does not overlap with the next row's cache misses.
+// Copies mostly some dozens of bytes, from rows that are far apart. std::memcpy would be slower: if GCC knows a bound
+// of the size, it emits `rep movs`, whose start costs more than the copy and does not overlap with the next cache
+// misses.
 template <typename T>
 inline void copy_run(const T* from, T* to, int64_t count) {
   using V = typename Strip<T>::Vector;
@@ -186,7 +187,7 @@ inline void zero_run(T* to, int64_t count) {
   std::memset(to, 0, count * sizeof(T));
 }
 
-// Rearranges blocks of one call; every thread has its own, for the scratch.
+// Rearranges the blocks of one call. Every thread has its own worker, for its own scratch.
 template <typename T>
 class Worker {
  public:
@@ -198,7 +199,7 @@ class Worker {
         pitch_((std::max(g.width, g.mask_w) + 2 * kWidth - 1) / kWidth * kWidth),
         scratch_(pitch_ * kWidth) {}
 
-  // Below, `next` is the `in` of the block that comes next, or nullptr.
+  // Below, `next` is the `in` of the next block, or nullptr.
 
   // out[r][c] = in[r - c + half][c], r and c below width.
   void collect(const T* in, T* out, const T* next) {
@@ -218,7 +219,7 @@ class Worker {
       const int64_t columns = std::min<int64_t>(kWidth, width_ - c0);
       const Band used{half_ - mask_ + 1 - c0, 1, mask_, columns};
       gather(in + c0, c0 - half_, width_, mask_ + columns - 1, used);
-      // The same slide, walked from the last row to the first.
+      // The same skew, from the last row to the first.
       T* last = out + c0 + (mask_ - 1) * stride_;
       skew(scratch_.data() + (mask_ - 1) * kWidth, -kWidth, last, -stride_, mask_, columns, ahead);
     }
@@ -227,7 +228,7 @@ class Worker {
   // out[r][c] = in[c - r + half][r], r and c below width.
   void distribute(const T* in, T* out, const T* next) {
     Ahead<T> ahead = ahead_logits(next);
-    // By single cache lines, so that little is turned round that is not used.
+    // A round takes one cache line, so that few unused elements are transposed.
     constexpr int64_t kLine = 64 / sizeof(T);
     for (int64_t r0 = 0; r0 < width_; r0 += kLine) {
       const int64_t rows = std::min<int64_t>(kLine, width_ - r0);
@@ -280,7 +281,7 @@ class Worker {
     return {next, stride_, 0, next ? width_ : 0, (width_ + mask_ - 1) / mask_, {first, 1, mask_, width_}};
   }
 
-  // scratch[m] = in[first + m], as far as it is used, for m below `rows`; 0 where that is not below `in_rows`.
+  // scratch[m] = in[first + m], as far as it is used, for m below `rows`; 0 if that row is not in 0 .. in_rows - 1.
   void gather(const T* in, int64_t first, int64_t in_rows, int64_t rows, const Band& used) {
     const int64_t m0 = std::min(rows, std::max<int64_t>(0, -first));
     const int64_t m1 = std::max(m0, std::min(rows, in_rows - first));
@@ -307,7 +308,7 @@ void forward(Kind kind, const T* logits, T* map, const Geometry& g, int max_thre
       const int64_t n = unit / g.height, row = unit % g.height;
       T* out = map + unit * g.width * positions;
       const T* in = logits + n * g.cells() * positions;
-      // The blocks whose mask row i = other - own + half exists are neighbours; left and right of them is 0.
+      // The blocks whose mask row i = other - own + half exists are neighbors. Left and right of them is 0.
       const int64_t first = kind == kCollect ? row + half - g.mask_h + 1 : row - half;
       const int64_t c0 = std::max<int64_t>(0, std::min(g.height, first));
       const int64_t c1 = std::max<int64_t>(c0, std::min(g.height, first + g.mask_h));

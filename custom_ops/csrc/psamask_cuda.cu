@@ -1,6 +1,6 @@
 // Copyright (c) 2026 the paddleseg_ext authors. Licensed under the Apache License, Version 2.0.
 //
-// psamask on a CUDA device: the launches. No Paddle in here.
+// psamask on a CUDA device: the launches. They do not need Paddle.
 #include <cuda_runtime.h>
 
 #include "psamask_cuda.h"

@@ -1,6 +1,6 @@
 // Copyright (c) 2026 the paddleseg_ext authors. Licensed under the Apache License, Version 2.0.
 //
-// psamask on a CUDA device: the functions that the operator calls. No Paddle and no CUDA header in here.
+// psamask on a CUDA device: the functions that the operator calls. It needs no header of Paddle or CUDA.
 #pragma once
 
 #include "psamask_geometry.h"
@@ -11,8 +11,8 @@ namespace psamask {
 namespace cuda {
 
 // Enqueue on `stream` and return at once. T is uint16_t, uint32_t or uint64_t: psamask moves values and never
-// computes with them. Pointers are to device memory; sizes must not be zero.
-// Returns nullptr, or CUDA's words for what went wrong.
+// computes with them. The pointers are to device memory. Sizes must not be zero.
+// Returns nullptr, or CUDA's message about the error.
 template <typename T>
 const char* forward(Kind kind, const T* logits, T* map, const Geometry& geometry, CUstream_st* stream);
 

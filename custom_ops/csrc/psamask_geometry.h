@@ -1,6 +1,6 @@
 // Copyright (c) 2026 the paddleseg_ext authors. Licensed under the Apache License, Version 2.0.
 //
-// Index maths of psamask, shared by the CPU kernels, the CUDA kernels and the tests. No Paddle in here.
+// The index math of psamask, for the CPU kernels, the CUDA kernels and the tests. It does not need Paddle.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace psamask {
 
-// How one position p of the feature map relates to another position q that its mask reaches:
+// The value for position p of the feature map and a position q that its mask reaches:
 //   kCollect     map[q, p] = logits[offset(q - p), p]    (row of the map: the other position)
 //   kDistribute  map[p, q] = logits[offset(q - p), p]    (row of the map: the own position)
 enum Kind : int { kCollect = 0, kDistribute = 1 };
@@ -27,8 +27,8 @@ struct Geometry {
   int64_t mask_h;
   int64_t mask_w;
 
-  // The mask cell (half_h, half_w) is the position itself; the same formula for odd and even masks, so an
-  // even mask reaches one position further down and right than up and left.
+  // The mask cell (half_h, half_w) is the position itself. Odd and even masks have the same formula, so an even mask
+  // reaches one position further down and right than up and left.
   PSAMASK_HOST_DEVICE int64_t half_h() const { return (mask_h - 1) / 2; }
   PSAMASK_HOST_DEVICE int64_t half_w() const { return (mask_w - 1) / 2; }
   PSAMASK_HOST_DEVICE int64_t positions() const { return height * width; }

@@ -1,13 +1,13 @@
 // Copyright (c) 2026 the paddleseg_ext authors. Licensed under the Apache License, Version 2.0.
 //
-// psamask on a CUDA device: the kernels. No Paddle in here.
+// psamask on a CUDA device: the kernels. They do not need Paddle.
 //
-// Gather form: a thread owns cells of the output, finds where each comes from and writes it once. No zero pass, no
-// atomics, no order between threads.
+// The kernels gather: a thread owns cells of the output, finds the source of each, and writes it once. The output is
+// not cleared first, and no atomics and no order between threads are needed.
 //
-// Collect: consecutive own positions p lie side by side in the logits and in the map, so consecutive threads take
-// consecutive p and both sides are coalesced. Distribute: p runs along the logits but down the map, so tiles go
-// through shared memory, which makes both sides coalesced.
+// Collect: consecutive own positions p are consecutive in the logits and in the map. Consecutive threads take
+// consecutive p, so both sides are coalesced. Distribute: p runs along the logits, but down the map. Tiles go through
+// shared memory, so both sides are coalesced.
 #pragma once
 
 #include "psamask_geometry.h"
@@ -48,9 +48,9 @@ __global__ void collect_grad_kernel(const T* __restrict__ map_grad, T* __restric
   }
 }
 
-// map[p, q] = logits[offset(q - p), p]. A block makes tiles of the map: own columns down, other columns across, for
-// one (n, own image row, other image row). The logits of such a tile are a band of offsets by own columns, read
-// along the own columns; the tile turns them round.
+// map[p, q] = logits[offset(q - p), p]. A block of threads makes tiles of the map: own columns down, other columns
+// across, for one (n, own image row, other image row). The logits of such a tile are a band of offsets by own columns,
+// and are read along the own columns; the tile transposes them.
 template <typename T>
 __global__ void distribute_kernel(const T* __restrict__ logits, T* __restrict__ map, Geometry g, int64_t jobs,
                                   int64_t tiles) {
@@ -89,8 +89,9 @@ __global__ void distribute_kernel(const T* __restrict__ logits, T* __restrict__ 
   }
 }
 
-// logits_grad[offset, p] = map_grad[p, p + offset]. A block makes tiles of the gradient: offsets j down, own columns
-// across, for one (n, offset row i, own image row). Read along the other columns, written along the own columns.
+// logits_grad[offset, p] = map_grad[p, p + offset]. A block of threads makes tiles of the gradient: offsets j down, own
+// columns across, for one (n, offset row i, own image row). It reads along the other columns and writes along the own
+// columns.
 template <typename T>
 __global__ void distribute_grad_kernel(const T* __restrict__ map_grad, T* __restrict__ logits_grad, Geometry g,
                                        int64_t jobs, int64_t mask_tiles, int64_t tiles) {

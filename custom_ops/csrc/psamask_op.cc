@@ -1,7 +1,7 @@
 // Copyright (c) 2026 the paddleseg_ext authors. Licensed under the Apache License, Version 2.0.
 //
-// The Paddle operator `psamask`: checks, shapes, types and dispatch. The work is in psamask_cpu.h and
-// psamask_cuda.cu, which know nothing of Paddle.
+// The Paddle operator `psamask`: checks, shapes, types and dispatch. psamask_cpu.h and psamask_cuda.cu do the work
+// and do not need Paddle.
 #include <cstdlib>
 #include <string>
 #include <thread>
@@ -49,7 +49,7 @@ psamask::Geometry check(const char* what, const paddle::Tensor& x, int psa_type,
   return {shape[0], shape[2], shape[3], mask_h, mask_w};
 }
 
-// psamask only moves values, so one kernel per element size serves every dtype of that size.
+// psamask only moves values, so one kernel per element size is enough for all dtypes of that size.
 template <typename Run>
 void dispatch_size(paddle::DataType dtype, const Run& run) {
   switch (dtype) {
@@ -108,7 +108,7 @@ std::vector<paddle::Tensor> PSAMaskBackward(const paddle::Tensor& map_grad, int 
   return {rearrange<false>(map_grad, {g.batch, g.cells(), g.height, g.width}, psa_type, g)};
 }
 
-// -1 is an unknown dimension; a product of unknowns is unknown (-1 * -1 = 1 would be a wrong static shape).
+// -1 is an unknown dimension. A product with an unknown is unknown; -1 * -1 = 1 would be a wrong static shape.
 std::vector<std::vector<int64_t>> PSAMaskInferShape(const std::vector<int64_t>& x, int, int, int) {
   const int64_t height = x[2], width = x[3];
   return {{x[0], height < 0 || width < 0 ? -1 : height * width, height, width}};
@@ -129,8 +129,8 @@ PD_BUILD_OP(psamask)
     .SetInferShapeFn(PD_INFER_SHAPE(PSAMaskInferShape))
     .SetInferDtypeFn(PD_INFER_DTYPE(PSAMaskInferDtype));
 
-// The gradient needs the gradient of the map and the attributes, not the logits: they need not be kept alive
-// from forward to backward, and they are the largest tensor of the network.
+// The gradient needs only the gradient of the map and the attributes. So the logits, the largest tensor of the network,
+// need not be kept from forward to backward.
 PD_BUILD_GRAD_OP(psamask)
     .Inputs({paddle::Grad("Out")})
     .Outputs({paddle::Grad("X")})

@@ -1,5 +1,5 @@
-"""The psamask operator, compiled for one Paddle release (``psamask.json`` says which).
+"""The psamask operator, compiled for the Paddle release in ``psamask.json``.
 
-Nothing to import here: ``paddleseg_ext.ops`` finds the library by this package's name, checks that it fits the
-Paddle that is running, and registers it.
+This package has nothing to import. ``paddleseg_ext.ops`` finds the library by the package's name, checks that it fits
+the running Paddle, and registers it.
 """

@@ -1,7 +1,7 @@
-"""Every CUDA source compiles for the architectures it is meant for. Nothing is run: that takes a GPU.
+"""Every CUDA source compiles for its architectures. Nothing runs, because that needs a GPU.
 
-Volta (sm_70) is beyond CUDA 13's nvcc. There the kernels are compiled by NVRTC 12, which
-``pip install nvidia-cuda-nvrtc-cu12`` brings.
+CUDA 13's nvcc does not support Volta (sm_70). With it, NVRTC 12 compiles the kernels for sm_70; install it with
+``pip install nvidia-cuda-nvrtc-cu12``.
 """
 
 import ctypes
@@ -27,7 +27,7 @@ def recipe() -> ModuleType:
     return module
 
 
-def compile_with(command: list) -> None:
+def compile_with(command: list[str]) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

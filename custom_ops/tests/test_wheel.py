@@ -30,7 +30,7 @@ def wheel(tmp_path_factory) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def test_its_name_tells_the_paddle_it_is_for(wheel):
+def test_its_name_has_the_version_of_paddle(wheel):
     assert wheel.name.startswith(f"paddleseg_ext_ops-0.1.0+paddle{paddle.__version__}")
     assert "-py3-none-linux" in wheel.name
     with zipfile.ZipFile(wheel) as archive:

@@ -1,6 +1,7 @@
-"""Segment images with a model that export.py wrote as ONNX; needs numpy, opencv-python and onnxruntime, nothing else.
+"""Segment images with a model that export.py wrote as ONNX. It needs only numpy, opencv-python and onnxruntime.
 
-The file may be copied to a machine without this project: the model says how images are prepared and put together.
+This file may be copied to a machine without this project. The model's metadata describes how to prepare images and how
+to combine windows.
 """
 
 import argparse
@@ -12,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Optional, Union
+from typing import Any, Callable, NoReturn, Optional, Union
 
 try:
     import cv2
@@ -20,7 +21,7 @@ try:
     import onnxruntime
 except ModuleNotFoundError as error:
     sys.exit(f"error: {error.name} is not installed; run: python -m pip install numpy opencv-python onnxruntime")
-except Exception as error:  # An OpenCV for another numpy, or without a library of the system, raises what it likes.
+except Exception as error:  # An OpenCV for another numpy, or without its system library, may raise anything.
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
     sys.exit(
         f"error: numpy, OpenCV and onnxruntime cannot all be imported ({reason}); in a new virtual environment run: "
@@ -31,9 +32,9 @@ EXAMPLES = """examples:
   python deploy/onnx/infer.py --model output/onnx/model.onnx --image_path photo.jpg --save_dir output/pictures
   python deploy/onnx/infer.py --model output/onnx/model.onnx --image_path photos/ --cpu_threads 4 --benchmark
 """
-SETTINGS = "paddleseg_ext"  # the key of the model's metadata that holds what deploy.yaml would say
+SETTINGS = "paddleseg_ext"  # the key of the model's metadata with the settings of deploy.yaml
 SUFFIXES = (".jpeg", ".jpg", ".bmp", ".png")
-# Whether OpenCV reads these differs by its release and builder.
+# Some builds of OpenCV read these, others do not.
 OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm", ".pgm", ".avif", ".heic", ".heif", ".jxl")
 IMAGES = (*SUFFIXES, *OTHER_SUFFIXES)
 INTERPOLATIONS = {
@@ -46,31 +47,31 @@ INTERPOLATIONS = {
 
 
 class UserError(Exception):
-    """Something the user can put right; one sentence that says what is wrong, where, and what to do."""
+    """A mistake that the user can correct. The message is one sentence: what is wrong, where, and what to do."""
 
 
 # ---------------------------------------------------------------------------------------------------- preparing images
 
 
 class Prepared:
-    """An image on its way to the network.
+    """An image during its preparation for the network.
 
     Attributes:
         image: (H, W, C), uint8 or float32.
-        steps: What was done to its size, first to last: ('resize' or 'padding', (height, width) before), or ('inset',
-            (height, width, top, left)) where there is padding on all sides.
+        steps: The changes of its size, first to last: ('resize' or 'padding', (height, width) before), or ('inset',
+            (height, width, top, left)) if the padding is on all sides.
     """
 
     def __init__(self, image: np.ndarray) -> None:
         self.image = image if image.ndim == 3 else image[..., np.newaxis]
-        self.steps = []
+        self.steps: list[tuple[str, tuple[int, ...]]] = []
 
-    def note(self, kind: str, corner: tuple = ()) -> None:
-        """Remember the size before a step, and where the image then begins."""
+    def note(self, kind: str, corner: tuple[int, ...] = ()) -> None:
+        """Remember the size before a step, and the corner where the image begins after it."""
         self.steps.append((kind, (*self.image.shape[:2], *corner)))
 
     def resize(self, width: int, height: int, interpolation: int) -> None:
-        """Resize as OpenCV does, which drops the axis of a single channel."""
+        """Resize with OpenCV, but keep the axis of a single channel, which OpenCV drops."""
         if self.image.shape[:2] != (height, width):
             resized = cv2.resize(self.image, (width, height), interpolation=interpolation)
             self.image = resized.reshape(height, width, -1)
@@ -83,8 +84,10 @@ def normalize(
     scale: float = 255,
     channel_order: str = "RGB",
 ) -> None:
-    """``Normalize``: with PaddleSeg's roundings, float64 results put into float32 after every step; float32's where the
-    scale is another than PaddleSeg's."""
+    """``Normalize``, with PaddleSeg's rounding: each step is computed in float64 and stored in float32.
+
+    If ``scale`` is not PaddleSeg's 255, each step is computed in float32.
+    """
     kind = np.float64 if scale == 255 else np.float32
 
     def normalized(values: np.ndarray) -> np.ndarray:
@@ -96,7 +99,7 @@ def normalize(
     if channel_order == "BGR":
         data.image = np.ascontiguousarray(data.image[..., ::-1])
     if data.image.dtype == np.uint8:
-        # 256 values to a channel, looked up.
+        # A channel has 256 values, so they are looked up.
         levels = np.arange(256, dtype=np.uint8)[np.newaxis, :, np.newaxis]
         table = normalized(levels.repeat(data.image.shape[2], axis=2))
         data.image = cv2.LUT(data.image, table).reshape(data.image.shape)
@@ -112,21 +115,24 @@ def resize_by_ratio(
     fit: str = "inside",
     interpolation: str = "linear",
 ) -> None:
-    """``ResizeByRatio``: as large as fits into the base, either way up, as 8-bit pixels."""
+    """``ResizeByRatio``: resize 8-bit pixels to the base, in both orientations, with the proportions kept."""
     if min_ratio != max_ratio:
-        raise UserError("the transform ResizeByRatio draws its ratio by chance; export with min_ratio equal max_ratio")
+        raise UserError(
+            "the transform ResizeByRatio draws its ratio at random; export with min_ratio equal to max_ratio"
+        )
     data.note("resize")
     data.image = eight_bit(data.image)
     height, width = data.image.shape[:2]
     bound = [max(int(side * min_ratio), 1) for side in base_size]
     if fit == "stretch":
-        size = bound
+        new_width, new_height = bound
     elif fit == "cover":
-        size = [round(side * (min(bound) / min(width, height))) for side in (width, height)]
+        factor = min(bound) / min(width, height)
+        new_width, new_height = (round(side * factor) for side in (width, height))
     else:
         factor = min(max(bound) / max(width, height), min(bound) / min(width, height))
-        size = [max(int(side * factor + 0.5), 1) for side in (width, height)]
-    data.resize(*size, INTERPOLATIONS[interpolation.upper()])
+        new_width, new_height = (max(int(side * factor + 0.5), 1) for side in (width, height))
+    data.resize(new_width, new_height, INTERPOLATIONS[interpolation.upper()])
 
 
 def resize_by_long(data: Prepared, long_size: int) -> None:
@@ -147,16 +153,17 @@ def resize(
 ) -> None:
     """``Resize`` of PaddleSeg, in float32."""
     if interp not in INTERPOLATIONS:
-        raise UserError(f"the transform Resize has interp {interp}, which is not one of {', '.join(INTERPOLATIONS)}")
+        raise UserError(f"the transform Resize has interp {interp}, which must be one of {', '.join(INTERPOLATIONS)}")
     data.note("resize")
     data.image = data.image.astype(np.float32)
     height, width = data.image.shape[:2]
+    new_width, new_height = target_size
     if keep_ratio:
         scale = min(max(target_size) / max(height, width), min(target_size) / min(height, width))
-        target_size = [round(side * scale) for side in (width, height)]
+        new_width, new_height = (round(side * scale) for side in (width, height))
     if size_divisor:
-        target_size = [-(-side // size_divisor) * size_divisor for side in target_size]
-    data.resize(*target_size, INTERPOLATIONS[interp])
+        new_width, new_height = (-(-side // size_divisor) * size_divisor for side in (new_width, new_height))
+    data.resize(new_width, new_height, INTERPOLATIONS[interp])
 
 
 def padding(
@@ -165,7 +172,7 @@ def padding(
     im_padding_value: Union[float, Sequence[float]] = 127.5,
     **of_labels: Any,
 ) -> None:
-    """``Padding`` of PaddleSeg: on the right and at the bottom, with one value or one a channel."""
+    """``Padding`` of PaddleSeg: on the right and at the bottom, with one value, or one for each channel."""
     width, height = (target_size, target_size) if isinstance(target_size, int) else target_size
     pad(data, height, width, im_padding_value)
 
@@ -179,7 +186,7 @@ def pad_to_size(
     size_divisor: Optional[int] = None,
     **of_labels: Any,
 ) -> None:
-    """``PadToSize``: to a size or a multiple, on the right and at the bottom or all round."""
+    """``PadToSize``: to a size or a multiple, on the right and at the bottom or on all sides."""
     high, wide = data.image.shape[:2]
     width, height = target_size or (wide, high)
     if at_least:
@@ -191,10 +198,10 @@ def pad_to_size(
 def pad(
     data: Prepared, height: int, width: int, value: Union[float, Sequence[float]], in_the_middle: bool = False
 ) -> None:
-    """Put the image on an area of that size."""
+    """Put the image on an area of ``height`` and ``width``."""
     high, wide, channels = data.image.shape
     if high > height or wide > width:
-        raise UserError(f"it is {wide}x{high} pixels (width x height) and the model's Padding is to {width}x{height}")
+        raise UserError(f"it is {wide}x{high} pixels (width x height), but the model's Padding is to {width}x{height}")
     top, left = ((height - high) // 2, (width - wide) // 2) if in_the_middle else (0, 0)
     data.note(*(("inset", (top, left)) if top or left else ("padding",)))
     padded = np.empty((height, width, channels), np.float32)
@@ -203,7 +210,7 @@ def pad(
     data.image = padded
 
 
-TRANSFORMS = {
+TRANSFORMS: dict[str, Callable[..., None]] = {
     "Normalize": normalize,
     "Resize": resize,
     "ResizeByRatio": resize_by_ratio,
@@ -214,7 +221,7 @@ TRANSFORMS = {
 
 
 def eight_bit(image: np.ndarray) -> np.ndarray:
-    """``image`` as uint8 if it holds nothing but whole numbers from 0 to 255, else ``image`` itself."""
+    """``image`` as uint8 if all its values are whole numbers from 0 to 255, else ``image`` itself."""
     rounded = np.clip(np.rint(image), 0, 255).astype(np.uint8)
     return rounded if np.array_equal(rounded, image) else image
 
@@ -223,19 +230,19 @@ def eight_bit(image: np.ndarray) -> np.ndarray:
 
 
 class Model:
-    """A model in onnxruntime and what it says about itself.
+    """A model in onnxruntime and the settings in its metadata.
 
     Args:
         path: The file that ``export.py --format onnx`` wrote.
         device: ``'cpu'`` or ``'gpu'``.
-        cpu_threads: None: all cores.
+        cpu_threads: The number of threads; None is all cores.
 
     Attributes:
         transforms, img_channels, input_shape, output_op, test_config, palette: As in deploy.yaml.
-        seconds: Spent in onnxruntime so far.
+        seconds: The time spent in onnxruntime so far.
 
     Raises:
-        UserError: There is no such file, it is damaged or of another origin, or there is no such device.
+        UserError: The file is missing, damaged or not from export.py, or the device is missing.
     """
 
     def __init__(self, path: str, device: str = "cpu", cpu_threads: Optional[int] = None) -> None:
@@ -243,8 +250,8 @@ class Model:
             raise UserError(f"--model: {path} does not exist; give the model.onnx that export.py --format onnx wrote.")
         provider = {"cpu": "CPUExecutionProvider", "gpu": "CUDAExecutionProvider"}[device]
         lacking = (
-            f"--device gpu: onnxruntime {onnxruntime.__version__} has no CUDA here; use --device cpu, or install "
-            "onnxruntime-gpu in the place of onnxruntime, and the CUDA libraries it asks for."
+            f"--device gpu: onnxruntime {onnxruntime.__version__} does not have CUDA here; use --device cpu, or "
+            "install onnxruntime-gpu instead of onnxruntime, and the CUDA libraries that it needs."
         )
         if provider not in onnxruntime.get_available_providers():
             raise UserError(lacking)
@@ -258,11 +265,13 @@ class Model:
                 f"{path} cannot be read as an ONNX model ({sentence(error)}); copy or export it again."
             ) from error
         if provider not in self._session.get_providers():
-            # onnxruntime falls back to the CPU with no more than a log line.
+            # onnxruntime falls back to the CPU and only logs it.
             raise UserError(lacking)
         settings = self._session.get_modelmeta().custom_metadata_map.get(SETTINGS)
         if settings is None:
-            raise UserError(f"{path} does not say how to prepare images for it; write it with export.py --format onnx.")
+            raise UserError(
+                f"{path} does not describe how to prepare images; write the model with export.py --format onnx."
+            )
         settings = json.loads(settings)
         self.transforms, self.test_config = settings["transforms"], settings["test_config"]
         self.img_channels, self.input_shape = settings["img_channels"], settings["input_shape"]
@@ -276,32 +285,34 @@ class Model:
         for item in self.transforms:
             if item["type"] not in TRANSFORMS:
                 raise UserError(
-                    f"{path} prepares images with the transform {item['type']}, which this program has not "
+                    f"{path} prepares images with the transform {item['type']}, which this program does not have "
                     f"({', '.join(TRANSFORMS)}); use predict.py or deploy/python/infer.py."
                 )
         if self.test_config.get("aug_eval"):
             raise UserError(
-                f"{path} averages over scales or mirrored images (test_config: aug_eval), which this program does not; "
+                f"{path} averages over scales or mirrored images (test_config: aug_eval), but this program does not; "
                 "export it with aug_eval false, or use predict.py or deploy/python/infer.py."
             )
 
     def prepare(self, pixels: np.ndarray) -> Prepared:
-        """Pixels as OpenCV reads them, uint8, to what the network takes."""
+        """Prepare pixels for the network. They are uint8, as OpenCV reads them."""
         data = Prepared(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB) if self.img_channels == 3 else pixels)
         for item in self.transforms:
             TRANSFORMS[item["type"]](data, **{key: value for key, value in item.items() if key != "type"})
         return data
 
     def labels(self, data: Prepared) -> np.ndarray:
-        """Class indices, uint8 (H, W), at the size that the image had before it was prepared."""
+        """The class indices, uint8 (H, W), at the image's size before its preparation."""
         image = np.ascontiguousarray(data.image.astype(np.float32, copy=False).transpose(2, 0, 1))
         if self.output_op == "features" and any(kind != "resize" for kind, _ in data.steps):
-            raise UserError("a padding cannot be taken back from the smaller logits of output_op features")
+            raise UserError(
+                "padding cannot be removed from the smaller logits of output_op features; export with another one"
+            )
         scores = self._slide(image) if self.test_config.get("is_slide") else self._run(image)
         align_corners = bool(self.test_config.get("align_corners"))
         steps = data.steps
         if self.output_op == "features":
-            # Straight from the size of the features to that of the image, with nothing in between.
+            # One resize leads from the features' size to the image's size.
             steps = steps[:1] or [("resize", image.shape[1:])]
         for kind, (height, width, *corner) in reversed(steps):
             if kind in ("padding", "inset"):
@@ -315,55 +326,56 @@ class Model:
         return (scores if scores.ndim == 2 else scores.argmax(axis=0)).astype(np.uint8)
 
     def _run(self, image: np.ndarray) -> np.ndarray:
-        """One image (C, H, W) to scores (classes, h, w), or labels (H, W) of a model that puts out labels."""
+        """The scores (classes, h, w) of one image (C, H, W), or its labels (H, W) if the model's output is labels."""
         wanted = self.input_shape
         if any(side not in (-1, given) for side, given in zip(wanted[1:], image.shape)):
             raise UserError(
-                f"it, or a window of it, is {_by(image.shape)} (C, H, W) after the transforms and the model was "
+                f"it, or a window of it, is {_by(image.shape)} (C, H, W) after the transforms, but the model was "
                 f"exported for {_by(wanted[1:])}; export it again without --input_shape"
             )
         start = time.perf_counter()
-        # A fixed batch is filled up.
+        # A fixed batch is filled with copies.
         batch = np.repeat(image[np.newaxis], max(wanted[0], 1), axis=0)
         output = self._session.run(None, {self._input: batch})[0][0]
         self.seconds += time.perf_counter() - start
         return output
 
     def _slide(self, image: np.ndarray) -> np.ndarray:
-        """Average of the scores of windows that cover the image, the last of each row and column moved back into it."""
+        """The average scores of windows that cover the image. The last window of a row or column ends at the edge."""
         (wide, high), (step_x, step_y) = self.test_config["crop_size"], self.test_config["stride"]
         height, width = image.shape[1:]
         wide, high = min(wide, width), min(high, height)
-        total, seen = 0, np.zeros((height, width), np.float32)
+        total: Optional[np.ndarray] = None
+        seen = np.zeros((height, width), np.float32)
         for top in starts(height, high, step_y):
             for left in starts(width, wide, step_x):
                 window = (slice(None), slice(top, top + high), slice(left, left + wide))
                 scores = self._as_scores(self._run(image[window]))
-                if np.ndim(total) == 0:
+                if total is None:
                     total = np.zeros((len(scores), height, width), np.float32)
                 total[window] += scores
                 seen[window[1:]] += 1
         return total / seen
 
     def _as_scores(self, output: np.ndarray) -> np.ndarray:
-        """Of labels, 1 for the label and 0 for the other classes."""
+        """Scores (classes, h, w). A label becomes 1 for its class and 0 for the others."""
         if output.ndim == 3:
             return output
         return (output == np.arange(self._classes)[:, np.newaxis, np.newaxis]).astype(np.float32)
 
 
 def starts(length: int, window: int, stride: int) -> Iterator[int]:
-    """Where the windows along one axis begin."""
+    """The beginnings of the windows along one axis."""
     steps = max(length - window + stride - 1, 0) // stride
     return (max(min(step * stride, length - window), 0) for step in range(steps + 1))
 
 
-def resized(scores: np.ndarray, size: tuple, align_corners: bool) -> np.ndarray:
-    """Bilinear resize of scores (C, h, w) to ``size`` (height, width), half-pixel centres unless ``align_corners``."""
+def resized(scores: np.ndarray, size: tuple[int, int], align_corners: bool) -> np.ndarray:
+    """Resize scores (C, h, w) bilinearly to ``size`` (height, width), with half-pixel centers or ``align_corners``."""
     if scores.shape[1:] == tuple(size):
         return scores
     (above, below, down), (before, after, across) = (
-        _neighbours(have, want, align_corners) for have, want in zip(scores.shape[1:], size)
+        _neighbors(have, want, align_corners) for have, want in zip(scores.shape[1:], size)
     )
     result = np.empty((len(scores), *size), np.float32)
     for plane, target in zip(scores, result):
@@ -372,8 +384,8 @@ def resized(scores: np.ndarray, size: tuple, align_corners: bool) -> np.ndarray:
     return result
 
 
-def _neighbours(have: int, want: int, align_corners: bool) -> tuple:
-    """For every output along one axis the two inputs it lies between, and how far on it is from the first."""
+def _neighbors(have: int, want: int, align_corners: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For every output along one axis: the two inputs around it, and its distance from the first."""
     at = np.arange(want, dtype=np.float64)
     at = at * ((have - 1) / max(want - 1, 1)) if align_corners else (at + 0.5) * (have / want) - 0.5
     at = np.clip(at, 0, have - 1)
@@ -388,11 +400,11 @@ def _by(shape: Sequence[int]) -> str:
 # ----------------------------------------------------------------------------------------------------- images on disk
 
 
-def find_images(image_path: str) -> list:
-    """The images that ``--image_path`` means: of each its path and the name, without suffix, of its results.
+def find_images(image_path: str) -> list[tuple[Path, str]]:
+    """The images of ``--image_path``: the path of each, and the name of its results without a suffix.
 
     Raises:
-        UserError: Nothing is there, or no image.
+        UserError: The path does not exist, or holds no image.
     """
     path = Path(image_path)
     root = path if path.is_dir() else path.parent
@@ -405,12 +417,14 @@ def find_images(image_path: str) -> list:
         found = [file for file in found if file not in set(unread)]
         cannot = f"OpenCV {cv2.__version__} cannot read: {', '.join(map(str, unread))}"
         if not found:
-            instead = f" but files that {cannot}" if unread else ""
+            instead = f", only files that {cannot}" if unread else ""
             raise UserError(
-                f"--image_path: the folder {path} holds no {', '.join(IMAGES)} file{instead}; name another."
+                f"--image_path: the folder {path} holds no {', '.join(IMAGES)} file{instead}; name another folder."
             )
         if unread:
-            print(f"warning: {path}: left out, as {cannot}; convert to PNG what you need.", file=sys.stderr)
+            print(
+                f"warning: {path}: left out, because {cannot}; convert the files that you need to PNG.", file=sys.stderr
+            )
     elif not path.is_file():
         raise UserError(f"--image_path: {path} does not exist; give an image, a folder of images or a list file.")
     elif path.suffix.lower() in IMAGES:
@@ -422,17 +436,17 @@ def find_images(image_path: str) -> list:
             raise UserError(
                 f"{file} is not an image that OpenCV {cv2.__version__} reads; convert it to PNG, replace or remove it."
             )
-    below = [file.relative_to(root) if root in file.parents else file for file in found]
-    # What leads out of the results' folder is left away.
-    below = [PurePath(*[part for part in file.parts if part not in ("..", ".", file.anchor)]) for file in below]
+    relative = [file.relative_to(root) if root in file.parents else file for file in found]
+    # Parts that lead out of the results' folder are removed.
+    below = [PurePath(*[part for part in file.parts if part not in ("..", ".", file.anchor)]) for file in relative]
     shared = Counter(place.with_suffix("") for place in below)
     # a.jpg and a.png must not overwrite each other's results.
     names = [place if shared[place.with_suffix("")] > 1 else place.with_suffix("") for place in below]
     return list(zip(found, map(str, names)))
 
 
-def read_list(path: Path) -> list:
-    """The images that a text file names, the first word of each line, relative to the file."""
+def read_list(path: Path) -> list[Path]:
+    """The images in a text file: the first word of each line, relative to the file."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
@@ -449,7 +463,7 @@ def read_list(path: Path) -> list:
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    """Write a PNG file, whole or not at all."""
+    """Write a PNG file whole, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}.", dir=path.parent)
     try:
@@ -457,18 +471,18 @@ def write_image(path: Path, image: np.ndarray) -> None:
             file.write(cv2.imencode(".png", image)[1].tobytes())
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # what open() would give, where mkstemp gives less
+        os.chmod(temporary, 0o666 & ~umask)  # mkstemp gives less than open() would
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
 
 
-def write_results(save_dir: Path, name: str, pixels: np.ndarray, labels: np.ndarray, palette: list) -> None:
-    """Write the class indices, their colours, and the image under these."""
-    colours = np.zeros((256, 3), np.uint8)
-    colours[: len(palette)] = palette
-    painted = np.ascontiguousarray(colours[labels][..., ::-1])
+def write_results(save_dir: Path, name: str, pixels: np.ndarray, labels: np.ndarray, palette: Sequence[Any]) -> None:
+    """Write the class indices, their colors, and the image with these colors over it."""
+    colors = np.zeros((256, 3), np.uint8)
+    colors[: len(palette)] = palette
+    painted = np.ascontiguousarray(colors[labels][..., ::-1])
     image = pixels if pixels.ndim == 3 else cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR)
     write_image(save_dir / "label" / f"{name}.png", labels)
     write_image(save_dir / "pseudo_color_prediction" / f"{name}.png", painted)
@@ -481,13 +495,13 @@ def write_results(save_dir: Path, name: str, pixels: np.ndarray, labels: np.ndar
 class Parser(argparse.ArgumentParser):
     """An argparse parser whose errors are one sentence and exit code 1."""
 
-    def error(self, message: str) -> None:
-        """Raise the ``UserError`` for what argparse found wrong."""
+    def error(self, message: str) -> NoReturn:
+        """Raise argparse's message as a ``UserError``."""
         raise UserError(f"{message}; {self.prog} --help explains every flag.")
 
 
 def positive_int(text: str) -> int:
-    """The whole number from 1 up that ``text`` says."""
+    """``text`` as a whole number from 1 up."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return int(text)
@@ -513,18 +527,18 @@ def parse(arguments: Optional[Sequence[str]]) -> argparse.Namespace:
         "--save_dir",
         default="output/infer_onnx",
         metavar="DIR",
-        help="gets label/ (class indices), pseudo_color_prediction/ and added_prediction/ (default: %(default)s).",
+        help="folder for label/ (class indices), pseudo_color_prediction/, added_prediction/ (default: %(default)s).",
     )
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute (default: cpu).")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="device to compute on (default: cpu).")
     parser.add_argument(
-        "--cpu_threads", type=positive_int, metavar="N", help="threads of the CPU (default: all cores)."
+        "--cpu_threads", type=positive_int, metavar="N", help="number of CPU threads (default: all cores)."
     )
-    parser.add_argument("--benchmark", action="store_true", help="print times by stage.")
+    parser.add_argument("--benchmark", action="store_true", help="print the times of the stages.")
     return parser.parse_args(arguments)
 
 
-def segment(model: Model, images: list, save_dir: Path) -> dict:
-    """Segment images and write the results; returns the seconds spent preparing, running and finishing."""
+def segment(model: Model, images: Sequence[tuple[Path, str]], save_dir: Path) -> dict[str, float]:
+    """Segment images and write the results; returns the seconds of preparing, running and finishing."""
     seconds = {"pre": 0.0, "run": 0.0, "post": 0.0}
     for path, name in images:
         start, before = time.perf_counter(), model.seconds
@@ -545,8 +559,8 @@ def segment(model: Model, images: list, save_dir: Path) -> dict:
     return seconds
 
 
-def table(seconds: dict, images: int) -> str:
-    """Milliseconds per image by stage, and images per second."""
+def table(seconds: dict[str, float], images: int) -> str:
+    """A table of milliseconds per image and stage, and images per second."""
     total = sum(seconds.values())
     heads = ["images", *(f"{stage} ms" for stage in seconds), "total ms", "images/s"]
     figures = [1000 * value / images for value in (*seconds.values(), total)] + [images / total]
@@ -560,7 +574,7 @@ def sentence(error: Exception) -> str:
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Parse the flags, check everything, run; returns the exit code."""
+    """Segment images; see ``--help``. Returns the exit code."""
     try:
         args = parse(arguments)
         images = find_images(args.image_path)

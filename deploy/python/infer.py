@@ -1,4 +1,4 @@
-"""Segment images with an exported model in Paddle Inference; `python deploy/python/infer.py --help` explains it."""
+"""Segment images with an exported model in Paddle Inference; see `python deploy/python/infer.py --help`."""
 
 import argparse
 import sys
@@ -6,11 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Callable, Union
-
-try:
-    import resource
-except ImportError:  # on Windows
-    resource = None
 
 # A checkout that is not installed works too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -40,11 +35,13 @@ python deploy/python/infer.py --config output/export/deploy.yaml --image_path ph
 python deploy/python/infer.py --config output/export/deploy.yaml --image_path list.txt --enable_mkldnn False
 python deploy/python/infer.py --config output/export/deploy.yaml --image_path drive.mp4 --save_dir output/video
 """
-_TENSORRT = "TensorRT was not tried with these models"
+Picture = tuple[str, np.ndarray]
+Inputs = Union[np.ndarray, list[np.ndarray]]
+_TENSORRT = "TensorRT was not tested with these models"
 
 
 def yes_or_no(text: str) -> bool:
-    """PaddleSeg's way to write a switch: ``--benchmark True``."""
+    """The value of a switch that is written as in PaddleSeg: ``--benchmark True``."""
     if text.lower() not in ("true", "false", "1", "0"):
         raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
     return text.lower() in ("true", "1")
@@ -52,7 +49,7 @@ def yes_or_no(text: str) -> bool:
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The flags of the command line."""
-    switch = {"type": yes_or_no, "nargs": "?", "const": True, "default": False, "metavar": "True|False"}
+    switch: dict[str, Any] = {"type": yes_or_no, "nargs": "?", "const": True, "default": False, "metavar": "True|False"}
     parser = cli.Parser("Segment images with an exported model in Paddle Inference.", EXAMPLES)
     parser.add_argument(
         "--config", required=True, metavar="FILE", help="the deploy.yaml that export.py wrote, or its folder."
@@ -63,33 +60,33 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         type=cli.positive_int,
         default=1,
         metavar="N",
-        help="images that run together, where neighbours have one size.",
+        help="images that run together; only neighbors of equal size do.",
     )
-    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="where to compute.")
+    parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="device to compute on.")
     parser.add_argument(
         "--enable_mkldnn",
         type=yes_or_no,
         default=None,
         metavar="True|False",
-        help="oneDNN on a CPU; by default it is tried on the model and used where it gives the same results.",
+        help="oneDNN on a CPU (default: it is used if it gives the same results for this model).",
     )
     parser.add_argument(
-        "--cpu_threads", type=cli.positive_int, metavar="N", help="threads of the CPU (default: all cores)."
+        "--cpu_threads", type=cli.positive_int, metavar="N", help="number of CPU threads (default: all cores)."
     )
-    parser.add_argument("--benchmark", **switch, help="print times by stage, and the memory.")
-    parser.add_argument("--save_log_path", metavar="FILE", help="with --benchmark, write the table there as well.")
-    parser.add_argument("--model_name", default="model", metavar="NAME", help="its name in that table.")
+    parser.add_argument("--benchmark", **switch, help="print the times of the stages and the peak memory.")
+    parser.add_argument("--save_log_path", metavar="FILE", help="with --benchmark: a file to write the table to, too.")
+    parser.add_argument("--model_name", default="model", metavar="NAME", help="the model's name in that table.")
     parser.add_argument("--print_detail", **switch, help="show the log lines of Paddle Inference.")
     parser.add_argument(
         "--precision",
         choices=("fp32", "fp16", "int8"),
         default="fp32",
-        help="of TensorRT, in PaddleSeg; here a model is run in the precision that it was exported with.",
+        help="PaddleSeg's precision of TensorRT. Here it changes nothing: a model runs in the precision of its export.",
     )
     parser.add_argument(
         "--with_argmax",
         action="store_true",
-        help="make labels of what the model puts out, where that is scores; that is done in any case.",
+        help="make labels if the model's output is scores; this is always done.",
     )
     parser.give_way("--custom_color", "--save_log_path")
     parser.refuse("--use_trt", "--min_subgraph_size", "--enable_auto_tune", "--auto_tuned_shape_file", why=_TENSORRT)
@@ -97,7 +94,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 class Stopwatch:
-    """Seconds spent preparing images, running the model and finishing labels."""
+    """The seconds spent on preparing images, running the model and finishing labels."""
 
     STAGES = ("pre", "run", "post")
 
@@ -107,14 +104,14 @@ class Stopwatch:
         self._start = time.perf_counter()
 
     def lap(self, stage: str, of_which: float = 0.0) -> None:
-        """Count the time since the last lap for ``stage``, but ``of_which`` seconds for the running model."""
+        """Add the time since the last lap to ``stage``, but ``of_which`` seconds of it to the running model."""
         now = time.perf_counter()
         self.seconds[stage] += now - self._start - of_which
         self.seconds["run"] += of_which
         self._start = now
 
     def table(self, name: str) -> str:
-        """Milliseconds per image by stage, images per second, and the most memory the process has held."""
+        """A table of milliseconds per image and stage, images per second, and the peak memory of the process."""
         total = sum(self.seconds.values())
         heads = ["images", *(f"{stage} ms" for stage in (*self.STAGES, "total")), "images/s", "memory MB"]
         figures = [1000 * value / self.images for value in (*self.seconds.values(), total)] + [self.images / total]
@@ -125,26 +122,32 @@ class Stopwatch:
 
 
 def _peak_memory() -> str:
-    """Megabytes that the process held at most; ``-`` where the system does not tell."""
-    if resource is None:
+    """The peak memory of the process in megabytes, or ``-`` if the system does not report it."""
+    try:
+        import resource
+    except ImportError:  # on Windows
         return "-"
     # In kilobytes on Linux, in bytes on macOS.
     return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == 'darwin' else 2**10):.0f}"
 
 
-def batches(pictures: Iterable[tuple], prepare: Callable[[dict], dict], size: int) -> Iterator[tuple]:
-    """Group neighbours that have one size before and after the transforms.
+def batches(
+    pictures: Iterable[Picture], prepare: Callable[[dict[str, Any]], dict[str, Any]], size: int
+) -> Iterator[tuple[list[Picture], Inputs, list[tuple]]]:
+    """Group neighbors that have one size before and after the transforms.
 
     Args:
-        pictures: Of (name, pixels).
+        pictures: (name, pixels) of each picture.
         prepare: The transforms.
-        size: The most in a batch.
+        size: The largest number of pictures in a batch.
 
     Yields:
-        The (name, pixels) of a batch, its inputs (N, C, H, W), or a list of such with one for every scale, and their
+        The pictures of a batch, their inputs (N, C, H, W), or a list of such arrays with one for every scale, and their
         ``trans_info``.
     """
-    batch, inputs, kind = [], [], None
+    batch: list[Picture] = []
+    inputs: list[Any] = []
+    kind: Any = None
     for picture in pictures:
         data = prepare({"img": picture[1].astype("float32")})
         views = data["img"] if isinstance(data["img"], list) else [data["img"]]
@@ -159,27 +162,31 @@ def batches(pictures: Iterable[tuple], prepare: Callable[[dict], dict], size: in
         yield batch, _stacked(inputs), kind[1]
 
 
-def _stacked(inputs: list) -> Union[np.ndarray, list]:
+def _stacked(inputs: list[Any]) -> Inputs:
     return [np.stack(views) for views in zip(*inputs)] if isinstance(inputs[0], list) else np.stack(inputs)
 
 
 def segment(
     model: ExportedModel,
     deploy: Deploy,
-    pictures: Iterable[tuple],
+    pictures: Iterable[Picture],
     write: Callable[[str, np.ndarray, np.ndarray], None],
     count: int,
     batch_size: int = 1,
 ) -> Stopwatch:
-    """Segment pictures and hand each, with its labels, to ``write``.
+    """Segment pictures; call ``write`` with each and its labels.
 
     Args:
-        pictures: Of (name, pixels uint8).
-        write: Takes name, pixels and labels uint8 (H, W).
-        count: How many pictures there are, as far as it is known.
+        pictures: (name, pixels uint8) of each picture.
+        write: A function of name, pixels and labels uint8 (H, W).
+        count: The expected number of pictures, for the progress bar.
+        batch_size: The largest number of pictures that run together; a fixed batch of the model comes first.
 
     Returns:
-        The time it took by stage.
+        The seconds of each stage.
+
+    Raises:
+        UserError: A picture does not fit the model. The sentence begins with its name.
     """
     if deploy.input_shape[0] > 0:
         batch_size = deploy.input_shape[0]
@@ -201,12 +208,12 @@ def segment(
     return watch
 
 
-def segment_video(video: Video, save_dir: str, names: list, colours: np.ndarray, **work: Any) -> Stopwatch:
-    """Segment a video: label images of every frame, and a video of the frames under their colours.
+def segment_video(video: Video, save_dir: str, names: list[str], colors: np.ndarray, **work: Any) -> Stopwatch:
+    """Segment a video: write label images of every frame, and a video of the frames with the colors of their labels.
 
     Args:
-        save_dir: Gets ``label/NAME/000001.png`` and so on, and ``added_prediction/NAME.mp4``.
-        names, colours: Of the classes.
+        save_dir: The folder for ``label/NAME/000001.png`` and so on, and ``added_prediction/NAME.mp4``.
+        names, colors: Of the classes.
         work: The other arguments of ``segment``.
 
     Raises:
@@ -216,8 +223,8 @@ def segment_video(video: Video, save_dir: str, names: list, colours: np.ndarray,
 
     def write(name: str, pixels: np.ndarray, labels: np.ndarray) -> None:
         write_labels(save_dir, f"{stem}/{name}", labels)
-        # Without the legend, whose height depends on the classes of a frame.
-        add(visualize.overlay(pixels, labels, colours, len(names)))
+        # No legend: its height would depend on the classes of a frame.
+        add(visualize.overlay(pixels, labels, colors, len(names)))
 
     frames = ((f"{number:06d}", pixels) for number, pixels in enumerate(video.frames(), 1))
     with write_video(f"{save_dir}/{OVERLAYS}/{stem}.mp4", video.frames_per_second) as add:
@@ -227,19 +234,19 @@ def segment_video(video: Video, save_dir: str, names: list, colours: np.ndarray,
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Parse the flags, check everything, run."""
+    """Segment images or a video; see ``--help``."""
     args = parse(arguments)
     deploy = read_deploy(args.config)
-    is_video = args.image_path.lower().endswith(VIDEOS)
-    found = Video(args.image_path) if is_video else find_images(args.image_path)
+    video = Video(args.image_path) if args.image_path.lower().endswith(VIDEOS) else None
+    images = [] if video else find_images(args.image_path)
     if args.device == "gpu":
         cli.use_device("gpu")
     if args.save_log_path and not args.benchmark:
-        raise UserError("--save_log_path is where the table of --benchmark goes; add --benchmark.")
+        raise UserError("--save_log_path needs the table of --benchmark; add --benchmark.")
     if args.precision != "fp32":
-        logger.info(f"--precision {args.precision} is for TensorRT and changes nothing here.")
+        logger.info(f"--precision {args.precision} is for TensorRT; it changes nothing here.")
     if args.with_argmax:
-        what = "the model puts out labels" if deploy.output_op == "argmax" else "labels are made of scores in any case"
+        what = "the model's output is labels" if deploy.output_op == "argmax" else "labels are always made of scores"
         logger.info(f"--with_argmax changes nothing: {what}.")
     predictor = open_predictor(
         deploy,
@@ -249,24 +256,24 @@ def main(arguments: Sequence[str]) -> None:
         cpu_threads=args.cpu_threads,
         verbose=args.print_detail,
     )
-    # What is left to Paddle outside the predictor is resizing scores.
+    # Outside the predictor, Paddle only resizes scores.
     paddle.set_device("cpu")
     names = deploy.class_names or [f"class {index}" for index in range(256)]
-    colours = deploy.palette
+    colors = deploy.palette
     if args.custom_color or not deploy.palette.any():
-        colours = visualize.palette(len(names), custom_color=args.custom_color)
+        colors = visualize.palette(len(names), custom_color=args.custom_color)
     work = {"model": ExportedModel(predictor, deploy), "deploy": deploy, "batch_size": args.batch_size}
-    if is_video:
-        watch = segment_video(found, args.save_dir, names, colours, **work)
+    if video:
+        watch = segment_video(video, args.save_dir, names, colors, **work)
         logger.info(f"{watch.images} frames; see {args.save_dir}: {LABELS}/ (class indices), {OVERLAYS}/ (video).")
     else:
 
         def write(name: str, pixels: np.ndarray, labels: np.ndarray) -> None:
-            write_results(args.save_dir, name, pixels, labels, names, colours)
+            write_results(args.save_dir, name, pixels, labels, names, colors)
 
-        pictures = ((image.name, read_image(image.path, deploy.img_channels)) for image in found)
-        watch = segment(pictures=pictures, write=write, count=len(found), **work)
-        logger.info(where_results_are(args.save_dir, len(found)))
+        pictures = ((image.name, read_image(image.path, deploy.img_channels)) for image in images)
+        watch = segment(pictures=pictures, write=write, count=len(images), **work)
+        logger.info(where_results_are(args.save_dir, len(images)))
     if args.benchmark:
         table = watch.table(args.model_name)
         print(table, flush=True)

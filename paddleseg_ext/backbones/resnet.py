@@ -1,18 +1,19 @@
 """ResNet with a deep stem and dilated stages, as the published PSPNet, PSANet and ISANet use it.
 
-"Deep Residual Learning for Image Recognition" (https://arxiv.org/abs/1512.03385). Two families differ from
-PaddleSeg's ``ResNet_vd`` and from one another:
+"Deep Residual Learning for Image Recognition" (https://arxiv.org/abs/1512.03385). The two families here differ from
+PaddleSeg's ``ResNet_vd`` and from each other:
 
-* v1c (SSSegmentation, mmsegmentation): stem 32-32-64, plain strided 1x1 shortcuts, and a *contracted* dilation:
+* v1c (SSSegmentation, mmsegmentation) has the stem 32-32-64, plain strided 1x1 shortcuts and a *contracted* dilation:
   the first block of a dilated stage keeps the dilation of the stage before it.
-* deep stem: stem 64-64-128. In semseg, by the authors of PSPNet and PSANet, every block of a dilated stage has the
-  full dilation; in openseg.pytorch, by those of ISANet, it is contracted and the max pooling rounds up.
+* deep stem has the stem 64-64-128. In semseg, by the authors of PSPNet and PSANet, every block of a dilated stage has
+  the full dilation. In openseg.pytorch, by the authors of ISANet, the dilation is contracted and the max pooling
+  rounds up.
 
-Parameter names are those of the peers' own checkpoints (``stem.0``, ``layer1.0.conv1``, ``layer1.0.downsample.0``).
+Parameters have the names of the peers' checkpoints (``stem.0``, ``layer1.0.conv1``, ``layer1.0.downsample.0``).
 """
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import paddle
 from paddle import nn
@@ -45,7 +46,7 @@ def _conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1, dil
 
 
 class BasicBlock(nn.Layer):
-    """Two 3x3 convolutions. Only the first is strided and dilated, in both peers."""
+    """Two 3x3 convolutions. Only the first is strided and dilated, as in both peers."""
 
     expansion = 1
 
@@ -66,7 +67,7 @@ class BasicBlock(nn.Layer):
 
 
 class Bottleneck(nn.Layer):
-    """1x1, 3x3, 1x1 convolutions; stride and dilation on the 3x3."""
+    """1x1, 3x3 and 1x1 convolutions. Only the 3x3 one is strided and dilated."""
 
     expansion = 4
 
@@ -94,17 +95,17 @@ class ResNet(nn.Layer):
 
     Args:
         depth: 18, 50 or 101.
-        output_stride: 8, 16 or 32: the size of the input over the size of the last feature map.
+        output_stride: 8, 16 or 32: the input is this many times as large as the last feature map.
         stem_channels: Widths of the three 3x3 stem convolutions.
-        contract_dilation: True: the first block of a dilated stage has half its dilation (SSSegmentation,
-            mmsegmentation, openseg.pytorch). False: the full dilation (semseg).
-        ceil_mode: Whether the max pooling after the stem rounds the size of its result up (openseg.pytorch).
+        contract_dilation: If true, the first block of a dilated stage has half its dilation (SSSegmentation,
+            mmsegmentation, openseg.pytorch). If false, it has the full dilation (semseg).
+        ceil_mode: Whether the max pooling after the stem rounds sizes up (openseg.pytorch).
         in_channels: Channels of the input image.
-        base_channels: Width of the first stage, 64 in the paper; the others are 2, 4 and 8 times as wide.
+        base_channels: Width of the first stage, 64 in the paper. The other stages are 2, 4 and 8 times as wide.
         pretrained: Path or address of ``.pdparams`` weights, or None.
 
     Raises:
-        UserError: ``depth`` or ``output_stride`` is not one of those above.
+        UserError: ``depth`` or ``output_stride`` has another value.
     """
 
     def __init__(
@@ -120,12 +121,14 @@ class ResNet(nn.Layer):
     ):
         super().__init__()
         if depth not in _BLOCKS:
-            raise UserError(f"ResNet of depth {depth} does not exist here; use one of {sorted(_BLOCKS)}.")
+            raise UserError(f"ResNet: depth is {depth} and must be one of {', '.join(map(str, _BLOCKS))}.")
         if output_stride not in _STAGES:
-            raise UserError(f"output_stride {output_stride} is not supported by ResNet; use one of {sorted(_STAGES)}.")
+            raise UserError(
+                f"ResNet: output_stride is {output_stride} and must be one of {', '.join(map(str, _STAGES))}."
+            )
         block = BasicBlock if depth < 50 else Bottleneck
         widths = [base_channels * 2**i for i in range(4)]
-        # PaddleSeg's models read the channels of the four returned stages from this attribute.
+        # PaddleSeg's models read here how many channels the four returned features have.
         self.feat_channels = [width * block.expansion for width in widths]
 
         stem = []
@@ -166,8 +169,8 @@ class ResNet(nn.Layer):
         if pretrained is not None:
             utils.load_pretrained_model(self, pretrained)
 
-    def forward(self, x: paddle.Tensor) -> list:
-        """Image (N, in_channels, H, W) to the four stages' features, finest first."""
+    def forward(self, x: paddle.Tensor) -> list[paddle.Tensor]:
+        """The features of the four stages, finest first, from images (N, in_channels, H, W)."""
         x = self.maxpool(self.stem(x))
         features = []
         for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
@@ -176,7 +179,7 @@ class ResNet(nn.Layer):
         return features
 
 
-def _v1c(depth: int, base_channels: int = 64, **kwargs) -> ResNet:
+def _v1c(depth: int, base_channels: int = 64, **kwargs: Any) -> ResNet:
     return ResNet(
         depth,
         stem_channels=(base_channels // 2, base_channels // 2, base_channels),
@@ -185,7 +188,7 @@ def _v1c(depth: int, base_channels: int = 64, **kwargs) -> ResNet:
     )
 
 
-def _deepstem(depth: int, base_channels: int = 64, **kwargs) -> ResNet:
+def _deepstem(depth: int, base_channels: int = 64, **kwargs: Any) -> ResNet:
     return ResNet(
         depth,
         stem_channels=(base_channels, base_channels, base_channels * 2),
@@ -262,7 +265,7 @@ def ResNet50_deepstem(
 ) -> ResNet:
     """ResNet-50 with the stem 64-64-128 of the authors' implementations; see :class:`ResNet` for the arguments.
 
-    As it stands it is semseg's; with ``contract_dilation`` and ``ceil_mode`` it is openseg.pytorch's.
+    The defaults are semseg's. With ``contract_dilation`` and ``ceil_mode`` it is openseg.pytorch's.
     """
     return _deepstem(
         50,
@@ -286,7 +289,7 @@ def ResNet101_deepstem(
 ) -> ResNet:
     """ResNet-101 with the stem 64-64-128 of the authors' implementations; see :class:`ResNet` for the arguments.
 
-    As it stands it is semseg's; with ``contract_dilation`` and ``ceil_mode`` it is openseg.pytorch's.
+    The defaults are semseg's. With ``contract_dilation`` and ``ceil_mode`` it is openseg.pytorch's.
     """
     return _deepstem(
         101,

@@ -1,4 +1,4 @@
-"""Is a data set complete? ``python -m paddleseg_ext.datasets.check cityscapes`` tells what is missing."""
+"""Whether a data set is complete: ``python -m paddleseg_ext.datasets.check cityscapes`` reports what is missing."""
 
 import sys
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ python -m paddleseg_ext.datasets.check voc12aug --samples 1000
 """
 
 
-def check_split(layout: Layout, root: Union[str, Path], mode: str, samples: int) -> tuple:
-    """Look at one split.
+def check_split(layout: Layout, root: Union[str, Path], mode: str, samples: int) -> tuple[int, list[str]]:
+    """Check the files of one split.
 
     Args:
         layout: One of ``LAYOUTS``.
-        root: Its folder.
+        root: The data set's folder.
         mode: PaddleSeg's name of the split, a key of ``layout.modes``.
-        samples: How many samples, spread over the split, are opened: the image must have its label's size, and the
-            label no value that is none of the classes.
+        samples: How many samples are opened, spread evenly over the split. An image and its label must have the same
+            size, and all values of the label must be classes.
 
     Returns:
-        How many samples have both files, and the problems: a list of sentences without a full stop.
+        The number of samples that have both files, and a sentence without a full stop for each problem.
     """
     root = Path(root)
     try:
@@ -46,7 +46,7 @@ def check_split(layout: Layout, root: Union[str, Path], mode: str, samples: int)
         ("in the list without either", [pair.image for pair, image, label in here if not image and not label]),
     ):
         if missing:
-            problems.append(f"{len(missing)} {what}; the first that is missing: {missing[0]}")
+            problems.append(f"{len(missing)} {what}; the first missing file is {missing[0]}")
     for index in np.unique(np.linspace(0, len(whole) - 1, samples).astype(int)) if whole else ():
         problem = _look_at(layout, whole[index])
         if problem:
@@ -55,7 +55,7 @@ def check_split(layout: Layout, root: Union[str, Path], mode: str, samples: int)
 
 
 def _look_at(layout: Layout, pair: Pair) -> Optional[str]:
-    """What is wrong with the content of a sample, or None."""
+    """The sentence that says what is wrong with the content of a sample, or None."""
     opened = []
     for path in pair:
         try:
@@ -79,15 +79,15 @@ def _look_at(layout: Layout, pair: Pair) -> Optional[str]:
     return None
 
 
-def report(layout: Layout, root: Union[str, Path], samples: int = 100, subset: bool = False) -> tuple:
-    """Look at every split that the published recipes use.
+def report(layout: Layout, root: Union[str, Path], samples: int = 100, subset: bool = False) -> tuple[list[str], bool]:
+    """Check every split that the published recipes use.
 
     Args:
         samples: See ``check_split``.
-        subset: Fewer samples than published are no problem.
+        subset: Accept fewer samples than published.
 
     Returns:
-        The lines to print and whether the data set is as published (or, with ``subset``, usable).
+        The lines to print, and whether the data set is as published (with ``subset``: whether it can be used).
     """
     root = Path(root)
     if not root.is_dir():
@@ -99,21 +99,29 @@ def report(layout: Layout, root: Union[str, Path], samples: int = 100, subset: b
         lines.append(f"  {mode}: {found} of {expected} images with labels")
         lines += [f"    {problem}" for problem in problems[:5]]
         if len(problems) > 5:
-            lines.append(f"    and {len(problems) - 5} more of this kind")
+            lines.append(f"    and {len(problems) - 5} more problems")
         if not problems and 0 < found < expected:
-            lines.append("    usable, but the figures will not compare with the published ones")
+            lines.append("    usable, but the figures cannot be compared with the published ones")
     return lines, good
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the flags and check; see ``--help``."""
-    parser = cli.Parser("Tell what is missing in a data set, or wrong with it; exit code 1 if anything is.", EXAMPLES)
-    parser.add_argument("name", choices=tuple(LAYOUTS), help="the data set, as the names of the YAML files call it.")
-    parser.add_argument("--root", metavar="DIR", help="its folder (default: the one that the YAML files name).")
-    parser.add_argument(
-        "--samples", type=cli.natural_int, default=100, metavar="N", help="images and labels to open in each split."
+    """Check a data set; see ``--help``."""
+    parser = cli.Parser(
+        "Report what a data set lacks and what is wrong in it. The exit code is 1 if anything is.", EXAMPLES
     )
-    parser.add_argument("--subset", action="store_true", help="a part of the data set is enough.")
+    parser.add_argument(
+        "name", choices=tuple(LAYOUTS), help="the data set, by its name in the names of the YAML files."
+    )
+    parser.add_argument("--root", metavar="DIR", help="its folder (default: the folder in the YAML files).")
+    parser.add_argument(
+        "--samples",
+        type=cli.natural_int,
+        default=100,
+        metavar="N",
+        help="how many images and labels to open in each split.",
+    )
+    parser.add_argument("--subset", action="store_true", help="accept a part of the data set.")
     flags = parser.parse_args(arguments)
     layout = LAYOUTS[flags.name]
     root = flags.root or layout.root
@@ -121,7 +129,7 @@ def main(arguments: Sequence[str]) -> None:
     print("\n".join(lines), flush=True)
     if not good:
         raise UserError(f"{root} is not {layout.title} as published; {layout.how_to_lay_out()}.")
-    print("It can be used as it is." if flags.subset else "Everything is there.")
+    print("The data set can be used." if flags.subset else "The data set is complete.")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Names and colours of the classes of well-known data sets, for legends and tables."""
+"""Names and colors of the classes of well-known data sets, for legends and tables."""
 
+from collections.abc import Sequence
 from typing import Any, Optional
 
 _CITYSCAPES = (
@@ -30,8 +31,8 @@ _NAMES = {
     "ADE20K": _ADE20K,
     "OpticDiscSeg": "background, optic disc",
 }
-# The colours of the Cityscapes benchmark, by train id.
-_COLOURS = {
+# The colors of the Cityscapes benchmark, by train id.
+_COLORS = {
     "Cityscapes": (
         (128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153), (153, 153, 153),
         (250, 170, 30), (220, 220, 0), (107, 142, 35), (152, 251, 152), (70, 130, 180), (220, 20, 60), (255, 0, 0),
@@ -40,24 +41,24 @@ _COLOURS = {
 }  # fmt: skip
 
 
-def class_names(dataset: Any, num_classes: int) -> list:
+def class_names(dataset: Any, num_classes: int) -> list[str]:
     """The names of a data set's classes, ``num_classes`` of them.
 
     Args:
-        dataset: A data set or its class. Its ``CLASS_NAMES`` come first, then the tables of this file, by the name
-            of the class; what neither knows is called ``class 7``.
+        dataset: A data set or its Python class. Its ``CLASS_NAMES`` come first, then the tables in this file, by the
+            name of the Python class. A class without a name there is called ``class 7``, by its index.
         num_classes: How many names to return.
     """
     names = getattr(dataset, "CLASS_NAMES", None) or _NAMES.get(_type_name(dataset), "").split(", ")
     return [str(names[i]) if i < len(names) and names[i] else f"class {i}" for i in range(num_classes)]
 
 
-def class_colours(dataset: Any) -> Optional[tuple]:
-    """The colours ((red, green, blue), ...) that a data set defines for its classes, or None.
+def class_colors(dataset: Any) -> Optional[Sequence[tuple[int, int, int]]]:
+    """The colors ((red, green, blue), ...) of a data set's classes, 0 to 255, or None if it defines none.
 
-    ``PALETTE`` of the data set comes first, then the table of this file.
+    ``PALETTE`` of the data set comes first, then the table in this file.
     """
-    return getattr(dataset, "PALETTE", None) or _COLOURS.get(_type_name(dataset))
+    return getattr(dataset, "PALETTE", None) or _COLORS.get(_type_name(dataset))
 
 
 def _type_name(dataset: Any) -> str:

@@ -1,4 +1,4 @@
-"""Cityscapes, ADE20K and augmented VOC 2012 as PaddleSeg lays them out: which files belong together, and how many."""
+"""The files of Cityscapes, ADE20K and augmented VOC 2012, as PaddleSeg lays them out: samples and their numbers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from paddleseg_ext.errors import UserError
 
 
 class Pair(NamedTuple):
-    """The two files of a sample, whether they exist or not."""
+    """The two files of a sample. They may be missing."""
 
     image: Path
     label: Path
@@ -20,15 +20,15 @@ class Layout:
     """A data set on disk.
 
     Attributes:
-        name: As YAML file names call it.
-        title: As people call it.
-        component: PaddleSeg's class.
-        root: The folder that the YAML files of this project name.
-        script: What lays out the downloaded archives.
-        modes: The ``mode`` of the class for each published split, and how many samples it has.
-        num_classes: Classes that are trained.
-        first_class: The value of class 0 in the label files: ADE20K counts from 1 and keeps 0 for what has no class.
-        pairs: (root, mode) -> every sample that the folders or lists of a mode name.
+        name: The name in the names of the YAML files.
+        title: The name in sentences.
+        component: The name of PaddleSeg's class.
+        root: The folder in this project's YAML files.
+        script: The script that lays out the downloaded archives.
+        modes: ``{mode: number of samples}`` of each published split; the mode is an argument of PaddleSeg's class.
+        num_classes: The number of classes that are trained.
+        first_class: The value of the first class in the label files. ADE20K counts from 1; its 0 means no class.
+        pairs: (root, mode) -> every sample in the folders or lists of a mode.
     """
 
     name: str
@@ -36,10 +36,10 @@ class Layout:
     component: str
     root: str
     script: str
-    modes: dict
+    modes: dict[str, int]
     num_classes: int
     first_class: int
-    pairs: Callable[[Path, str], list]
+    pairs: Callable[[Path, str], list[Pair]]
 
     def label_is_valid(self, value: int) -> bool:
         """Whether a label file may hold ``value`` (0 to 255)."""
@@ -48,12 +48,12 @@ class Layout:
         return value < self.num_classes or value == 255
 
     def how_to_lay_out(self) -> str:
-        """What to do when the data is not there, as the end of a sentence."""
+        """How to lay out missing data, as the end of a sentence."""
         return f"lay the data out with `python {self.script} DOWNLOADS` (docs/data.md says what to download)"
 
 
-def _both(image_folder: Path, image_end: str, label_folder: Path, label_end: str, pattern: str) -> list:
-    """Pairs of two folders: every name that either of them has, so that an image or a label alone shows up."""
+def _both(image_folder: Path, image_end: str, label_folder: Path, label_end: str, pattern: str) -> list[Pair]:
+    """The samples of two folders. A name in only one of them is a sample too, so that the missing file shows up."""
     names = sorted({*_names(image_folder, pattern, image_end), *_names(label_folder, pattern, label_end)})
     return [Pair(image_folder / (name + image_end), label_folder / (name + label_end)) for name in names]
 
@@ -63,20 +63,20 @@ def _names(folder: Path, pattern: str, end: str) -> Iterator[str]:
         yield path.relative_to(folder).as_posix()[: -len(end)]
 
 
-def _cityscapes(root: Path, mode: str) -> list:
+def _cityscapes(root: Path, mode: str) -> list[Pair]:
     ends = "_leftImg8bit.png", "_gtFine_labelTrainIds.png"
     return _both(root / "leftImg8bit" / mode, ends[0], root / "gtFine" / mode, ends[1], "*/*")
 
 
-def _ade20k(root: Path, mode: str) -> list:
+def _ade20k(root: Path, mode: str) -> list[Pair]:
     split = {"train": "training", "val": "validation"}[mode]
     return _both(root / "images" / split, ".jpg", root / "annotations" / split, ".png", "*")
 
 
-def _voc(root: Path, mode: str) -> list:
-    """``trainaug`` is train.txt with VOC's own labels, and aug.txt with those of SBD."""
+def _voc(root: Path, mode: str) -> list[Pair]:
+    """``trainaug`` is train.txt with VOC's own labels, then aug.txt with the labels of SBD."""
     voc = root / "VOC2012"
-    pairs = []
+    pairs: list[Pair] = []
     for split in ("train", "aug") if mode == "trainaug" else (mode,):
         listing = voc / "ImageSets" / "Segmentation" / f"{split}.txt"
         if not listing.is_file():
@@ -87,8 +87,8 @@ def _voc(root: Path, mode: str) -> list:
     return pairs
 
 
-# The counts are the splits' own: cityscapes-dataset.com, sceneparsing.csail.mit.edu, VOC 2012 (train 1464, val 1449).
-# SBD labels 11355 images; without those of VOC's train and val 9118 are left, and 1464 + 9118 = 10582.
+# The counts come from cityscapes-dataset.com, sceneparsing.csail.mit.edu and VOC 2012 (train 1464, val 1449). SBD
+# labels 11355 images; 9118 of them are neither in VOC's train nor in its val, and 1464 + 9118 = 10582.
 LAYOUTS = {
     layout.name: layout
     for layout in (
@@ -130,5 +130,5 @@ LAYOUTS = {
 
 
 def layout_of(component: str) -> Optional[Layout]:
-    """The layout that PaddleSeg's class of this name reads, or None if it is none of the three."""
+    """The layout that PaddleSeg's class ``component`` reads, or None if it reads none of the three."""
     return next((layout for layout in LAYOUTS.values() if layout.component == component), None)

@@ -1,6 +1,7 @@
 """The quickstart's street scenes as a PaddleSeg data set."""
 
 from pathlib import Path
+from typing import Any
 
 from paddleseg.cvlibs import manager
 from paddleseg.datasets import Dataset
@@ -11,16 +12,16 @@ from paddleseg_ext.errors import UserError
 
 @manager.DATASETS.add_component
 class QuickstartScenes(Dataset):
-    """What ``python -m paddleseg_ext.datasets.quickstart`` writes.
+    """The data set that ``python -m paddleseg_ext.datasets.quickstart`` writes.
 
     Args:
-        transforms: Transforms of the images, and of the labels in training.
-        dataset_root: The folder it was written to.
-        mode: 'train' or 'val'.
-        edge: Whether to compute the edges of the label while training.
+        transforms: The transforms of the images, and in training also of the labels.
+        dataset_root: The folder of the data set.
+        mode: ``'train'`` or ``'val'``.
+        edge: Whether to compute the edges of the label in training.
 
     Raises:
-        UserError: there is no such data set in ``dataset_root``, or no such ``mode``.
+        UserError: ``dataset_root`` does not hold the data set, or ``mode`` is unknown.
     """
 
     NUM_CLASSES = len(CLASS_NAMES)
@@ -30,15 +31,15 @@ class QuickstartScenes(Dataset):
     PALETTE = PALETTE
 
     def __init__(
-        self, transforms: list, dataset_root: str = "data/quickstart", mode: str = "train", edge: bool = False
+        self, transforms: list[Any], dataset_root: str = "data/quickstart", mode: str = "train", edge: bool = False
     ):
         mode = mode.lower()
         if mode not in ("train", "val"):
-            raise UserError(f"QuickstartScenes has the modes train and val, not '{mode}'.")
+            raise UserError(f"QuickstartScenes: mode is '{mode}' and must be train or val.")
         listing = Path(dataset_root) / f"{mode}.txt"
         if not listing.is_file():
             raise UserError(
-                f"{listing} is missing; make the data set with "
+                f"{listing} does not exist; write the data set with "
                 f"`python -m paddleseg_ext.datasets.quickstart --output {dataset_root}`."
             )
         super().__init__(

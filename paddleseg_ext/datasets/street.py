@@ -1,12 +1,12 @@
-"""Street scenes drawn by rule, in which something far away decides what the ground is.
+"""Drawn street scenes in which a landmark decides the class of pixels far away from it.
 
-Every picture looks along a street of houses towards a landmark. The broad grey band that runs from the vanishing
-point to the opposite lower corner is *canal* when the landmark is a lighthouse and *road* when it is a clock tower,
-and what travels on it is *boat* or *car* accordingly. Band and vehicles are painted without knowing which: the two
-pictures of one random seed differ in the landmark's pixels and nowhere else, while their labels differ on the band
-and on the vehicles, most of a picture's width away. A local patch therefore says nothing about these four classes.
+Every picture looks along a street of houses toward a landmark. A broad gray band runs from the vanishing point to the
+opposite lower corner. If the landmark is a lighthouse, the band is *canal* and the vehicles on it are *boat*. If it is
+a clock tower, they are *road* and *car*. Band and vehicles are painted the same in both cases: the two pictures of one
+seed differ only in the pixels of the landmark, but their labels differ on the band and on the vehicles, most of a
+picture's width away. So a local patch does not tell these four classes apart.
 
-Lengths are in units of the picture's height, x to the right and y down.
+Lengths are in units of the picture's height, with x to the right and y down.
 """
 
 from collections.abc import Sequence
@@ -32,18 +32,18 @@ SKY, BUILDING, TREE, PAVEMENT, LANDMARK, ROAD, CANAL, CAR, BOAT = range(len(CLAS
 _LATTICE = 64
 
 
-def draw_scene(rng: np.random.Generator, height: int, width: int, canal: bool) -> tuple:
-    """Draw one labelled scene.
+def draw_scene(rng: np.random.Generator, height: int, width: int, canal: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one scene and its label.
 
     Args:
-        rng: Source of everything that is random. The number and order of draws do not depend on ``canal``.
-        height, width: Size in pixels; the composition is meant for pictures about twice as wide as high.
-        canal: Whether the landmark is a lighthouse and the band a canal with boats, or a clock tower and a road
-            with cars.
+        rng: The source of all random numbers. The number and order of draws do not depend on ``canal``.
+        height, width: Size in pixels. The scene looks best if it is about twice as wide as high.
+        canal: If true, the landmark is a lighthouse and the band a canal with boats. If false, they are a clock tower
+            and a road with cars.
 
     Returns:
-        The picture, uint8 (height, width, 3) in RGB, and its label, uint8 (height, width): an index into
-        ``CLASS_NAMES``, or ``IGNORE_INDEX`` on lamp posts, around vehicles and in the haze at the vanishing point.
+        The picture, uint8 (height, width, 3) in RGB, and its label, uint8 (height, width). The label holds indices of
+        ``CLASS_NAMES``, and ``IGNORE_INDEX`` on lamp posts, around vehicles and in the haze at the vanishing point.
     """
     scene = _Scene(rng, height, width)
     scene.paint_sky()
@@ -59,16 +59,16 @@ def draw_scene(rng: np.random.Generator, height: int, width: int, canal: bool) -
 
 
 class _Scene:
-    """A canvas, and the perspective that all things on it share.
+    """A canvas and its perspective.
 
-    The ground, the house fronts and the band are bounded by rays from one vanishing point, so ``slope``, the
-    direction of a pixel seen from there, tells them apart; ``depth`` is the distance along the street.
+    Rays from one vanishing point bound the ground, the house fronts and the band. So ``slope``, the direction of a
+    pixel as seen from that point, tells them apart. ``depth`` is the distance along the street.
     """
 
     def __init__(self, rng: np.random.Generator, height: int, width: int):
         self.rng = rng
         self.width = width / height
-        self.colour = np.zeros((height, width, 3))
+        self.color = np.zeros((height, width, 3))
         self.label = np.full((height, width), SKY, np.uint8)
         self.y, self.x = np.meshgrid(
             (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / height, indexing="ij"
@@ -82,21 +82,21 @@ class _Scene:
         ground = np.maximum(self.below, 1e-3)
         self.depth = 1.0 / ground
         self.across = self.right / ground
-        # The rays, as slopes: foot of the houses, far kerb and near kerb of the band.
+        # The rays, as slopes: foot of the houses, far curb and near curb of the band.
         self.foot = self._uniform(0.03, 0.06)
-        self.far_kerb = self.foot + self._uniform(0.04, 0.07)
-        self.near_kerb = self._uniform(0.50, 0.75)
+        self.far_curb = self.foot + self._uniform(0.04, 0.07)
+        self.near_curb = self._uniform(0.50, 0.75)
 
     def _uniform(self, low: float, high: float) -> float:
         return float(self.rng.uniform(low, high))
 
     def _tint(self, low: Sequence[float], high: Sequence[float]) -> np.ndarray:
-        """A colour between two: the channels mostly move together, so that it stays near the line between them."""
+        """A color between two. Most of the mix is common to all channels, so it stays near the line between them."""
         mix = 0.7 * self.rng.random() + 0.3 * self.rng.random(3)
         return np.asarray(low) * (1 - mix) + np.asarray(high) * mix
 
     def _noise(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """Smooth random values in [0, 1] at the points (u, v): one lattice cell is one unit, repeating after 64."""
+        """Smooth random values, 0 to 1, at the points (u, v). A lattice cell is one unit; values repeat after 64."""
         lattice = self.rng.random((_LATTICE, _LATTICE))
         (i, i_next, u_part), (j, j_next, v_part) = _cells(u), _cells(v)
         low = lattice[i, j] * (1 - v_part) + lattice[i, j_next] * v_part
@@ -104,15 +104,15 @@ class _Scene:
         return low * (1 - u_part) + high * u_part
 
     def _grain(self, down: float, right: float) -> np.ndarray:
-        """``_noise`` over the whole picture, with so many lattice cells per picture height down and to the right."""
+        """``_noise`` over the whole picture, with ``down`` and ``right`` lattice cells per picture height."""
         lattice = self.rng.random((_LATTICE, _LATTICE))
         (i, i_next, u_part), (j, j_next, v_part) = _cells(self.y[:, 0] * down), _cells(self.x[0] * right)
         rows = lattice[i] * (1 - u_part)[:, None] + lattice[i_next] * u_part[:, None]
         return rows[:, j] * (1 - v_part) + rows[:, j_next] * v_part
 
-    def _paint(self, where: np.ndarray, colour: np.ndarray, label: int) -> None:
-        """``colour``: one (3,), one for each pixel of ``where`` (n, 3), or a picture from which to take those."""
-        self.colour[where] = colour[where] if colour.ndim == 3 else colour
+    def _paint(self, where: np.ndarray, color: np.ndarray, label: int) -> None:
+        """``color`` is one color (3,), one for each pixel of ``where`` (n, 3), or a picture to take them from."""
+        self.color[where] = color[where] if color.ndim == 3 else color
         self.label[where] = label
 
     def paint_sky(self) -> None:
@@ -122,16 +122,16 @@ class _Scene:
         sky = zenith * (1 - mix) + haze * mix
         clouds = 0.65 * self._grain(9, 4) + 0.35 * self._grain(22, 11)
         cover = np.clip((clouds - self._uniform(0.45, 0.65)) * 4, 0, 0.85)[..., None]
-        self.colour = sky * (1 - cover) + self._tint((215, 215, 220), (245, 245, 250)) * cover
+        self.color = sky * (1 - cover) + self._tint((215, 215, 220), (245, 245, 250)) * cover
 
     def paint_ground(self) -> None:
         base = self._tint((150, 135, 110), (200, 180, 155))
         grain = 0.5 * self._noise(self.across * 9, self.depth * 9) + 0.5 * self._grain(60, 60)
         joints = (np.abs((self.across * 3.0) % 1 - 0.5) > 0.46) | (np.abs((self.depth * 2.0) % 1 - 0.5) > 0.44)
-        # Joints closer together than a pixel would only alias.
+        # Joints that are closer than a pixel would alias.
         joints &= self.below > 0.12
-        colour = base * (0.82 + 0.3 * grain)[..., None] * np.where(joints, 0.86, 1.0)[..., None]
-        self._paint(self.below >= 0, colour, PAVEMENT)
+        color = base * (0.82 + 0.3 * grain)[..., None] * np.where(joints, 0.86, 1.0)[..., None]
+        self._paint(self.below >= 0, color, PAVEMENT)
 
     def paint_backdrop(self) -> None:
         """Wooded hills behind the landmark."""
@@ -145,7 +145,7 @@ class _Scene:
         return base * (0.5 + 0.95 * leaves)[..., None]
 
     def paint_houses(self) -> None:
-        """Fronts in one plane that meets the vanishing point; now and then a gap with trees."""
+        """House fronts in one plane through the vanishing point; some plots have trees instead."""
         along = (self.width - self.vanishing_x) / np.where(self.on_street, self.right, 1.0)
         grime = 0.85 + 0.25 * self._grain(30, 30)
         begin = 0.9
@@ -163,7 +163,7 @@ class _Scene:
             begin = end
 
     def _front(self, aside: np.ndarray, up: np.ndarray) -> np.ndarray:
-        """Colours (n, 3) of a house front at the points (aside, up), both from 0 to 1."""
+        """Colors (n, 3) of a house front at the points (aside, up), both from 0 to 1."""
         wall = self._tint((95, 75, 65), (225, 195, 175))
         pane = self._tint((35, 45, 60), (90, 110, 135))
         floors, bays = int(self.rng.integers(3, 6)), int(self.rng.integers(2, 5))
@@ -177,21 +177,21 @@ class _Scene:
         return front
 
     def paint_band(self, label: int) -> None:
-        """The band that is road or canal. Nothing here but ``label`` may depend on which."""
+        """The band, which is road or canal. Only ``label`` may depend on which."""
         base = self._tint((85, 95, 105), (135, 145, 160))
         ripple = self._noise(self.across * 1.5, self.depth * 14)
         grain = self._noise(self.across * 12, self.depth * 30)
         streak = np.clip(self._noise(self.across * 0.8, self.depth * 5) - 0.62, 0, 1) * 1.4
-        colour = base * (0.78 + 0.28 * ripple + 0.14 * grain + streak)[..., None]
-        inside = self.on_street & (self.slope > self.far_kerb) & (self.slope < self.near_kerb)
-        kerb = inside & ((self.slope < self.far_kerb * 1.12) | (self.slope > self.near_kerb * 0.94))
-        self._paint(inside, colour, label)
-        self._paint(kerb, self._tint((165, 160, 150), (205, 200, 190)), PAVEMENT)
+        color = base * (0.78 + 0.28 * ripple + 0.14 * grain + streak)[..., None]
+        inside = self.on_street & (self.slope > self.far_curb) & (self.slope < self.near_curb)
+        curb = inside & ((self.slope < self.far_curb * 1.12) | (self.slope > self.near_curb * 0.94))
+        self._paint(inside, color, label)
+        self._paint(curb, self._tint((165, 160, 150), (205, 200, 190)), PAVEMENT)
 
     def paint_landmark(self, lighthouse: bool) -> None:
-        """A lighthouse, white with red bands, or a clock tower of sandstone with a pointed roof; same size, same spot.
+        """A white lighthouse with red bands, or a sandstone clock tower with a pointed roof.
 
-        The two silhouettes are alike but for the top.
+        Both have the same size and place, and their outlines differ only at the top.
         """
         middle = self.vanishing_x + self._uniform(-0.12, 0.04)
         bottom = self.horizon + self._uniform(0.03, 0.06)
@@ -202,26 +202,26 @@ class _Scene:
         body = (up >= 0) & (up < 0.8)
         if lighthouse:
             band = np.floor(up * 6.25) % 2 == 1
-            colour = np.where(band[..., None], (200.0, 45.0, 40.0), (240.0, 238.0, 230.0))
-            self._paint(body & (aside < 1.0 - 0.35 * up), colour, LANDMARK)
+            color = np.where(band[..., None], (200.0, 45.0, 40.0), (240.0, 238.0, 230.0))
+            self._paint(body & (aside < 1.0 - 0.35 * up), color, LANDMARK)
             self._paint((up >= 0.8) & (up < 0.9) & (aside < 0.5), np.array((250.0, 225.0, 120.0)), LANDMARK)
             self._paint((up >= 0.9) & (up < 1.0) & (aside < 6.5 * (1.0 - up)), np.array((190.0, 40.0, 40.0)), LANDMARK)
         else:
             courses = np.floor(up * 14) % 2 == 1
-            colour = np.where(courses[..., None], (196.0, 160.0, 96.0), (180.0, 142.0, 80.0))
-            self._paint(body & (aside < 0.82), colour, LANDMARK)
+            color = np.where(courses[..., None], (196.0, 160.0, 96.0), (180.0, 142.0, 80.0))
+            self._paint(body & (aside < 0.82), color, LANDMARK)
             dial = ((self.x - middle) / half) ** 2 + ((up - 0.64) * tall / half) ** 2
             self._paint(dial < 0.36, np.array((245.0, 245.0, 240.0)), LANDMARK)
             self._paint(dial < 0.03, np.array((40.0, 40.0, 50.0)), LANDMARK)
             self._paint((up >= 0.8) & (up < 1.0) & (aside < 4.5 * (1.0 - up)), np.array((55.0, 75.0, 70.0)), LANDMARK)
 
     def paint_vehicles(self, label: int) -> None:
-        """Hulls with a cabin: car or boat. Nothing here but ``label`` may depend on which."""
+        """Hulls with a cabin, which are cars or boats. Only ``label`` may depend on which."""
         count = int(self.rng.integers(2, 4))
         places = np.sort(self.rng.permutation(np.linspace(0.55, 0.93, 4))[:count])
         for place in places:
             away = (place + self._uniform(-0.03, 0.03)) * (self.width - self.vanishing_x)
-            lane = self._uniform(1.6, 3.2) * self.far_kerb
+            lane = self._uniform(1.6, 3.2) * self.far_curb
             paint = self.rng.permutation(self.rng.uniform((25, 60, 150), (90, 160, 235)))
             length = self._uniform(0.17, 0.22) * away
             tall = self._uniform(0.085, 0.105) * away
@@ -229,7 +229,7 @@ class _Scene:
             u = (self.x - self.vanishing_x - away) / length
             v = (self.horizon + lane * away - self.y) / tall
             shadow = (u * u / 0.36 + (v - 0.02) ** 2 / 0.03) < 1
-            self.colour[shadow] *= 0.6
+            self.color[shadow] *= 0.6
             hull = (v >= 0) & (v < 0.55) & (np.abs(u) < 0.42 + 0.16 * v)
             cabin = (v >= 0.55) & (v < 1.0) & (np.abs(u - lean * 0.5) < 0.42 - 0.24 * v)
             body = hull | cabin
@@ -245,7 +245,7 @@ class _Scene:
         count = int(self.rng.integers(2, 5))
         for place in np.linspace(0.2, 0.44, count):
             away = (place + self._uniform(-0.02, 0.02)) * self.width
-            root = self.horizon + self.near_kerb * away * self._uniform(1.1, 1.3)
+            root = self.horizon + self.near_curb * away * self._uniform(1.1, 1.3)
             crown_x = self.vanishing_x + away
             crown_y = self.horizon + self._uniform(0.02, 0.12)
             radius = self._uniform(0.10, 0.17)
@@ -257,24 +257,24 @@ class _Scene:
             self._paint(crown, self._foliage(), TREE)
 
     def paint_lamp_posts(self) -> None:
-        """Thin posts before the houses, which nobody labelled."""
+        """Thin posts in front of the houses; their pixels have no label."""
         for place in self.rng.uniform(0.35, 1.0, int(self.rng.integers(1, 4))):
             away = place * (self.width - self.vanishing_x)
-            root = self.horizon + 0.5 * (self.foot + self.far_kerb) * away
+            root = self.horizon + 0.5 * (self.foot + self.far_curb) * away
             at = self.vanishing_x + away
             post = (np.abs(self.x - at) < 0.008 * (0.5 + away)) & (self.y < root) & (self.y > root - 0.2 * away)
             head = (self.x - at) ** 2 + (self.y - root + 0.2 * away) ** 2 < (0.018 * away) ** 2
             self._paint(post, np.array((45.0, 48.0, 50.0)), IGNORE_INDEX)
             self._paint(head, np.array((250.0, 240.0, 200.0)), IGNORE_INDEX)
 
-    def photograph(self) -> tuple:
-        """Light, lens and sensor; then half of the pictures mirrored."""
+    def photograph(self) -> tuple[np.ndarray, np.ndarray]:
+        """The picture after light, lens and sensor, and its label; half of the scenes are mirrored."""
         haze = self.on_street & (self.right < 0.10) & (np.abs(self.slope) < 1.5) & (self.label != LANDMARK)
         haze &= self.label != SKY
         self.label[haze] = IGNORE_INDEX
         shade = 1.0 - 0.3 * (self._grain(1.5, 1.5) > self._uniform(0.55, 0.8)) * (self.below > 0)
         light = self._uniform(0.72, 1.12) * self._tint((0.93, 0.95, 0.93), (1.07, 1.03, 1.07))
-        picture = _softened(self.colour * shade[..., None] * light)
+        picture = _softened(self.color * shade[..., None] * light)
         picture = picture + self.rng.normal(0.0, self._uniform(2.0, 7.0), picture.shape)
         picture = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
         if self.rng.random() < 0.5:
@@ -282,8 +282,8 @@ class _Scene:
         return np.ascontiguousarray(picture), np.ascontiguousarray(self.label)
 
 
-def _cells(at: np.ndarray) -> tuple:
-    """Lattice cell of each coordinate, the next cell, and the smoothed way between the two."""
+def _cells(at: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The lattice cell of each coordinate, the next cell, and the smoothed position between the two."""
     floor = np.floor(at)
     part = at - floor
     cell = floor.astype(np.int64) % _LATTICE
@@ -291,7 +291,7 @@ def _cells(at: np.ndarray) -> tuple:
 
 
 def _softened(picture: np.ndarray) -> np.ndarray:
-    """A 3x3 binomial blur, which takes the stairs off the edges; the border repeats."""
+    """A 3x3 binomial blur, which smooths the edges; the border repeats."""
     for axis in (0, 1):
         pad = [(1, 1) if i == axis else (0, 0) for i in range(3)]
         wide = np.pad(picture, pad, mode="edge")
@@ -302,7 +302,7 @@ def _softened(picture: np.ndarray) -> np.ndarray:
 
 
 def _grown(mask: np.ndarray) -> np.ndarray:
-    """The mask and the four neighbours of each of its pixels."""
+    """The mask and the four neighbors of each of its pixels."""
     grown = mask.copy()
     grown[1:] |= mask[:-1]
     grown[:-1] |= mask[1:]

@@ -1,4 +1,4 @@
-"""Point-wise spatial attention: functions, and the choice between the compiled and the native backend."""
+"""Point-wise spatial attention, and the two backends that compute it: compiled and native."""
 
 from paddleseg_ext.ops.attention import attend, point_wise_attention, psamask
 from paddleseg_ext.ops.backend import selected_backend

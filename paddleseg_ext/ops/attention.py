@@ -15,7 +15,8 @@ from paddleseg_ext.ops.backend import require, selected_backend
 from paddleseg_ext.ops.shapes import sizes
 
 MaskSize = Union[int, Sequence[int]]
-# Cells of a map of attention, (H * W) ** 2 for an image, from which on evaluation makes it in bands: 1 GB in float32.
+# Evaluation computes an attention map in bands if it has more cells than this. An image has (H * W) ** 2 cells; this
+# many are 1 GB in float32.
 LARGEST_MAP = 2**28
 
 
@@ -23,23 +24,22 @@ LARGEST_MAP = 2**28
 def psamask(x: paddle.Tensor, psa_type: str, mask_size: MaskSize, backend: Optional[str] = None) -> paddle.Tensor:
     """Spread each position's mask over the feature map.
 
-    Position ``p`` has ``mask_h * mask_w`` values, one for each offset ``o`` with rows from ``-half_h`` to
-    ``mask_h - 1 - half_h``, columns alike, and ``half = (mask - 1) // 2``, for odd and even masks (as mmcv).
-    With ``q = p + o``: ``collect`` gives ``out[n, q, p] = x[n, o, p]`` and ``distribute`` its transpose,
-    ``out[n, p, q] = x[n, o, p]``. Offsets that leave the map are dropped, positions that the mask does not reach
-    are 0.
+    Position ``p`` has ``mask_h * mask_w`` values, one for each offset ``o``. The row offsets run from ``-half_h`` to
+    ``mask_h - 1 - half_h``, with ``half = (mask - 1) // 2`` for odd and even masks, as in mmcv; so do the columns.
+    With ``q = p + o``, ``collect`` gives ``out[n, q, p] = x[n, o, p]``, and ``distribute`` gives the transpose,
+    ``out[n, p, q] = x[n, o, p]``. Offsets that leave the map are dropped. Cells that the mask does not reach are 0.
 
     Args:
         x: Logits, (N, mask_h * mask_w, H, W); float32, float64, float16 or bfloat16.
         psa_type: ``'collect'`` or ``'distribute'``.
         mask_size: (mask_h, mask_w), or one integer for both.
-        backend: ``'compiled'`` or ``'native'``; None is the selected one. Both give the same bits.
+        backend: ``'compiled'`` or ``'native'``; None takes the selected one. Both give the same bits.
 
     Returns:
         (N, H * W, H, W), the dtype of ``x``.
 
     Raises:
-        UserError: Wrong ``psa_type``, ``mask_size``, shape or backend.
+        UserError: ``psa_type``, ``mask_size``, the shape of ``x`` or ``backend`` is wrong.
     """
     mask_h, mask_w = _checked(x, psa_type, mask_size)
     if backend is None:
@@ -63,31 +63,31 @@ def point_wise_attention(
 ) -> paddle.Tensor:
     """Sum features over the map, each output position with its own weights.
 
-    ``out[n, :, p] = sum over k of feature[n, :, k] * weight[n, k, p] / normalization_factor`` where ``weight`` is
-    ``psamask(logits)``, after a softmax over dimension 1 if ``psa_softmax``. Positions out of the mask's reach
-    keep the value 0 before the softmax and so take part with exp(0), as in every published implementation.
+    ``out[n, :, p] = sum over k of feature[n, :, k] * weight[n, k, p] / normalization_factor``. ``weight`` is
+    ``psamask(logits)``; if ``psa_softmax``, a softmax over dimension 1 follows. A position that the mask does not
+    reach has the value 0 before the softmax, so it counts as exp(0), as in every published implementation.
 
     Args:
         feature: (N, C, H, W).
         logits: (N, mask_h * mask_w, H, W).
         psa_type: ``'collect'`` or ``'distribute'``.
         mask_size: (mask_h, mask_w), or one integer for both.
-        normalization_factor: Divides the sum; None stands for mask_h * mask_w (as mmsegmentation).
-        psa_softmax: Whether the weights are normalised.
+        normalization_factor: Divides the sum; None stands for mask_h * mask_w, as in mmsegmentation.
+        psa_softmax: Whether the weights go through a softmax over dimension 1.
         backend: As in :func:`psamask`.
 
     Returns:
         (N, C, H, W).
 
     Raises:
-        UserError: As :func:`psamask`, or feature and logits differ in N, H or W.
+        UserError: An argument is wrong (see :func:`psamask`), or feature and logits differ in N, H or W.
     """
     mask_h, mask_w = _checked(logits, psa_type, mask_size)
     pairs = list(zip(feature.shape, logits.shape))
     differing = [axis for axis, pair in enumerate(pairs) if axis != 1 and pair[0] != pair[1] and -1 not in pair]
     if feature.ndim != 4 or differing:
         raise UserError(
-            f"feature {list(feature.shape)} and logits {list(logits.shape)} must agree in N, H and W (N, C, H, W)."
+            f"feature {list(feature.shape)} and logits {list(logits.shape)} must be (N, C, H, W) with equal N, H and W."
         )
     if normalization_factor is None:
         normalization_factor = mask_h * mask_w
@@ -101,11 +101,13 @@ def point_wise_attention(
 def attend(
     feature: paddle.Tensor, weight: paddle.Tensor, normalization_factor: float = 1.0, psa_softmax: bool = True
 ) -> paddle.Tensor:
-    """Sum features over the map with weights already laid out by position: the second half of the above.
+    """Sum features over the map with weights that are laid out by position already.
+
+    This is the second half of :func:`point_wise_attention`.
 
     Args:
         feature: (N, C, H, W).
-        weight: (N, H * W, H, W): at [n, k, p] what position ``p`` takes from position ``k``.
+        weight: (N, H * W, H, W); position ``p`` takes ``weight[n, k, p]`` of position ``k``.
         normalization_factor: Divides the sum.
         psa_softmax: Whether the weights go through a softmax over dimension 1.
 
@@ -118,7 +120,7 @@ def attend(
 def _sums(
     feature: paddle.Tensor, weight: paddle.Tensor, normalization_factor: float, psa_softmax: bool
 ) -> paddle.Tensor:
-    """(N, C, P) of ``weight`` (N, H * W, P): the sums at P positions; its last dimension may be two."""
+    """The sums at P positions, (N, C, P), from ``weight`` (N, H * W, P), whose last dimension may be two."""
     weight = paddle.flatten(weight, 2)
     if psa_softmax:
         weight = F.softmax(weight, axis=1)
@@ -127,7 +129,7 @@ def _sums(
 
 
 def _is_too_large_at_once(logits: paddle.Tensor) -> bool:
-    """Whether the map of attention is to be made part by part. Programs and gradients need it as a whole."""
+    """Whether to compute the attention map in bands. Programs and gradients need the whole map."""
     if not paddle.in_dynamic_mode() or paddle.is_grad_enabled():
         return False
     count, _, height, width = logits.shape
@@ -138,25 +140,25 @@ def _in_bands(
     feature: paddle.Tensor,
     logits: paddle.Tensor,
     psa_type: str,
-    mask_size: tuple,
+    mask_size: tuple[int, int],
     normalization_factor: float,
     psa_softmax: bool,
     backend: Optional[str],
 ) -> paddle.Tensor:
-    """As ``attend`` of ``psamask``, for some rows of positions after the others: the same sums, in less memory.
+    """The sums that ``attend`` makes of ``psamask``, in less memory: one band of rows after another.
 
-    A position takes nothing but zeros from rows that the mask does not reach, so a band needs the map of the rows
-    around it alone. Where that is all of them, the map is made whole, once, and its softmax in bands.
+    A position takes only zeros from rows that the mask does not reach, so a band needs the map of the nearby rows only.
+    If these are all rows, the whole map is made once, and the softmax runs over it in bands.
     """
     count, channels, height, width = feature.shape
     reach = mask_size[0] // 2
     rows = max(1, LARGEST_MAP // 8 // (count * height * width * width))
-    # Products of matrices go through the processor's registers by 16: in whole lots each sum keeps its last bits.
+    # A matrix product fills the processor's registers by 16. Whole lots of 16 keep the last bits of each sum.
     lot = 16 // math.gcd(16, width)
     rows = rows // lot * lot or rows
     whole = None
     if rows + 2 * reach >= height:
-        _say_what_it_takes(count, height, width)
+        _warn_of_memory(count, height, width)
         whole = psamask(logits, psa_type, mask_size, backend)
     out = []
     for top in range(0, height, rows):
@@ -176,14 +178,15 @@ def _in_bands(
 
 
 @functools.cache
-def _say_what_it_takes(count: int, height: int, width: int) -> None:
+def _warn_of_memory(count: int, height: int, width: int) -> None:
     logger.warning(
-        f"Point-wise attention over {height}x{width} features takes {4 * count * (height * width) ** 2 / 2**30:.1f} GB "
-        "for its map; a sliding window (--is_slide --crop_size W H --stride W H) takes less, and gives other labels."
+        f"Point-wise attention over {height}x{width} features needs {4 * count * (height * width) ** 2 / 2**30:.1f} GB "
+        "for its map; a sliding window (--is_slide --crop_size W H --stride W H) needs less, but gives other labels."
     )
 
 
-def _checked(x: paddle.Tensor, psa_type: str, mask_size: MaskSize) -> tuple:
+def _checked(x: paddle.Tensor, psa_type: str, mask_size: MaskSize) -> tuple[int, int]:
+    """(mask_h, mask_w)."""
     if psa_type not in ("collect", "distribute"):
         raise UserError(f"psa_type must be 'collect' or 'distribute', not {psa_type!r}.")
     pair = tuple(mask_size) if isinstance(mask_size, Sequence) else (mask_size, mask_size)

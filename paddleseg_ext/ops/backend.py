@@ -1,4 +1,4 @@
-"""Which implementation of psamask runs."""
+"""The choice between the compiled and the native psamask."""
 
 import contextlib
 import functools
@@ -12,60 +12,60 @@ from paddleseg_ext.errors import UserError
 from paddleseg_ext.ops import library
 
 VARIABLE = "PADDLESEG_EXT_OPS"
+_wish: Optional[str] = None  # comes before VARIABLE; see wished()
 
 
 @functools.cache
 def selected_backend() -> str:
-    """The backend that runs when none is asked for: ``'compiled'`` or ``'native'``. Logged once.
+    """The backend that runs if a call names none: ``'compiled'`` or ``'native'``. It is logged once.
 
-    The environment variable ``PADDLESEG_EXT_OPS`` decides: ``auto`` (the default: compiled where it can be had),
-    ``compiled`` (nothing else will do) or ``native``.
+    The environment variable ``PADDLESEG_EXT_OPS`` decides. ``auto`` is the default: compiled if the library can be
+    loaded, else native. ``compiled`` allows no other backend. ``native`` never looks for the library.
 
     Raises:
-        UserError: The variable has another value, or it says ``compiled`` and there is no such library.
+        UserError: The variable has another value, or it is ``compiled`` and the library cannot be loaded.
     """
-    wish = os.environ.get(VARIABLE, "auto")
+    wish = _wish or os.environ.get(VARIABLE, "auto")
     if wish not in ("auto", "compiled", "native"):
         raise UserError(f"{VARIABLE} must be auto, compiled or native, not {wish!r}.")
     if wish == "native":
-        logger.info(f"psamask: native backend, by {VARIABLE}.")
+        logger.info(f"psamask: native backend, as asked for (--ops or {VARIABLE}).")
         return "native"
     path = library.load()
     if path:
         logger.info(f"psamask: compiled backend, {path}.")
         return "compiled"
     if wish == "compiled":
-        raise UserError(f"{VARIABLE} is compiled, but there is no compiled operator: {library.why_not()}")
-    logger.warning(f"psamask: native backend (slower), because there is no compiled one: {library.why_not()}")
+        raise UserError(
+            f"The compiled psamask was asked for (--ops or {VARIABLE}), but it cannot be used: {library.why_not()}"
+        )
+    logger.warning(f"psamask: native backend (slower), because the compiled one cannot be used: {library.why_not()}")
     return "native"
 
 
 @contextlib.contextmanager
 def wished(wish: Optional[str]) -> Iterator[None]:
-    """For a while, let ``wish`` decide in the place of ``PADDLESEG_EXT_OPS``; None changes nothing."""
+    """Let ``wish`` decide instead of ``PADDLESEG_EXT_OPS`` while the block runs; None changes nothing."""
+    global _wish
     if wish is None:
         yield
         return
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = wish
+    before, _wish = _wish, wish
     selected_backend.cache_clear()
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[VARIABLE]
-        else:
-            os.environ[VARIABLE] = before
+        _wish = before
         selected_backend.cache_clear()
 
 
 def require(backend: str) -> None:
-    """Check that ``backend`` can run, loading the library if it needs one.
+    """Check that ``backend`` can run; the library is loaded if ``backend`` needs it.
 
     Raises:
-        UserError: It cannot, or its name is unknown.
+        UserError: The backend cannot run, or its name is unknown.
     """
     if backend not in ("compiled", "native"):
         raise UserError(f"backend must be 'compiled' or 'native', not {backend!r}.")
     if backend == "compiled" and not library.load():
-        raise UserError(f"There is no compiled psamask operator: {library.why_not()}")
+        raise UserError(f"The compiled psamask operator cannot be used: {library.why_not()}")

@@ -1,4 +1,4 @@
-"""psamask by the compiled operator of ``custom_ops/``. The library must have been loaded before."""
+"""psamask by the compiled operator of ``custom_ops/``. Load the library first (``library.load``)."""
 
 import paddle
 from paddle.base import core
@@ -6,7 +6,7 @@ from paddle.base.layer_helper import LayerHelper
 
 _CODES = {"collect": 0, "distribute": 1}
 
-# Paddle 3 moved the function; both run an operator by name, in dygraph and (Paddle 3) while a program is traced.
+# Paddle 3 moved the function. Both run an operator by its name, in dygraph; Paddle 3's also while a program is traced.
 _run_custom_op = getattr(paddle._C_ops, "_run_custom_op", None) or core.eager._run_custom_op
 
 
@@ -16,9 +16,9 @@ def psamask(x: paddle.Tensor, psa_type: str, mask_h: int, mask_w: int) -> paddle
     if paddle.in_dynamic_mode():
         return _run_custom_op("psamask", x, code, mask_h, mask_w)[0]
 
-    # In Paddle 3's inference with oneDNN the operator would be handed the blocked memory layout of a convolution
-    # right before it, and read it as if it were plain: silently wrong numbers. A copy in between is written in
-    # the plain layout. Only programs need it; dygraph never has blocked tensors.
+    # Paddle 3's inference with oneDNN would give the operator a convolution's blocked memory layout, and the operator
+    # would read it as the plain layout: wrong numbers without an error. A copy in between has the plain layout. Only
+    # programs need the copy: dygraph never has blocked tensors.
     x = paddle.assign(x)
     if paddle.framework.in_dynamic_or_pir_mode():
         return _run_custom_op("psamask", x, code, mask_h, mask_w)[0]

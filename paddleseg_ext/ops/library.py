@@ -1,12 +1,13 @@
 """Finding, building and loading the compiled psamask library.
 
-Looked for in this order: the installed wheel (``paddleseg_ext_ops``), the cache of earlier builds, a build now.
+The order is: the installed wheel (``paddleseg_ext_ops``), the cache of earlier builds, a new build.
 """
 
 import importlib.util
 import json
 import os
 import threading
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Optional
@@ -28,10 +29,10 @@ _reason: Optional[str] = None
 def load() -> Optional[Path]:
     """Register the compiled operator with Paddle, once per process.
 
-    Needed before an exported model that contains the operator can be loaded, by Paddle Inference too.
+    Call it before an exported model that contains the operator is loaded; Paddle Inference needs it too.
 
     Returns:
-        The library's path, or None when there is none to be had (``why_not`` says why).
+        The library's path, or None if no library can be used (``why_not`` says why).
     """
     global _loaded, _reason
     with _loading:
@@ -46,12 +47,12 @@ def load() -> Optional[Path]:
 
 
 def why_not() -> Optional[str]:
-    """One sentence on why ``load`` returned None; None when it did not."""
+    """The sentence that says why ``load`` returned None; None if it returned a path."""
     return _reason
 
 
 def cache_dir() -> Path:
-    """The folder of libraries built on first use: ``PADDLESEG_EXT_CACHE``, else ``~/.cache/paddleseg_ext``."""
+    """The folder that keeps libraries built on first use: ``PADDLESEG_EXT_CACHE``, else ``~/.cache/paddleseg_ext``."""
     return Path(os.environ.get("PADDLESEG_EXT_CACHE") or Path.home() / ".cache" / "paddleseg_ext")
 
 
@@ -64,7 +65,7 @@ def _from_wheel() -> Optional[Path]:
     try:
         built = json.loads((folder / recipe.STAMP).read_text())
     except (OSError, ValueError):
-        logger.warning(f"{folder} holds no readable {recipe.STAMP}; it is not used. Reinstall {WHEEL}.")
+        logger.warning(f"{folder} is not used: it has no readable {recipe.STAMP}; reinstall {WHEEL}.")
         return None
     here = recipe.stamp()
     differing = [name for name in here if built.get(name) != here[name]]
@@ -84,13 +85,13 @@ def _from_cache() -> Path:
     library = folder / recipe.LIBRARY
     if library.is_file():
         return library
-    lock = cache_dir() / f"{folder.name}.lock"
+    lock = str(cache_dir() / f"{folder.name}.lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # flock is let go by the kernel when a process dies, so a lock file left behind locks nobody out.
+        # The kernel releases a flock when its process ends, so a lock file that stays behind locks nobody out.
         with filelock.FileLock(lock, timeout=LOCK_SECONDS):
             if not library.is_file():
-                recipe.compiler()  # without one there is nothing to announce
+                recipe.compiler()  # raises before the announcement if there is none
                 logger.info(f"Compiling the psamask operator (once, into {folder}).")
                 temporary = folder / f"building.{os.getpid()}.so"
                 try:
@@ -111,12 +112,13 @@ def _from_cache() -> Path:
 
 
 def _recipe() -> ModuleType:
-    """``custom_ops/recipe.py``: beside the package in a checkout, inside it when installed."""
+    """``custom_ops/recipe.py``, which is beside the package in a checkout and inside it when installed."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package.parent / "custom_ops", package / "custom_ops"):
         if (folder / "recipe.py").is_file():
-            spec = importlib.util.spec_from_file_location("paddleseg_ext_recipe", folder / "recipe.py")
-            recipe = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(recipe)
+            loader = SourceFileLoader("paddleseg_ext_recipe", str(folder / "recipe.py"))
+            recipe = ModuleType(loader.name)
+            recipe.__file__ = loader.path
+            loader.exec_module(recipe)
             return recipe
-    raise UserError(f"The operator's sources are missing beside {package}; reinstall paddleseg_ext.")
+    raise UserError(f"The operator's sources (custom_ops/) are missing beside {package}; reinstall paddleseg_ext.")

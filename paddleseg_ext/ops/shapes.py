@@ -1,13 +1,17 @@
-"""Sizes of a tensor that may be unknown until the exported program runs."""
+"""Sizes of a tensor; an exported program may know them only when it runs."""
+
+from typing import Union
 
 import paddle
 
+Size = Union[int, paddle.Tensor]
 
-def sizes(x: paddle.Tensor) -> list:
-    """The sizes of ``x``: integers where they are known, scalar tensors of the program where they are not.
 
-    Call it from functions marked ``paddle.jit.not_to_static``: the rewriting of ``to_static`` turns ``x.shape``
-    into tensors, on which Python cannot decide.
+def sizes(x: paddle.Tensor) -> list[Size]:
+    """The sizes of ``x``: integers if they are known, scalar tensors of the program if they are not.
+
+    Call it only from functions marked ``paddle.jit.not_to_static``. Elsewhere ``to_static`` turns ``x.shape`` into
+    tensors, and Python cannot branch on those.
     """
     shape = list(x.shape)
     if min(shape) >= 0:

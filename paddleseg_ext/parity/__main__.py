@@ -1,6 +1,7 @@
-"""``python -m paddleseg_ext.parity``: one of our models beside a published implementation, step by step."""
+"""``python -m paddleseg_ext.parity``: compare one of our models with a published implementation, step by step."""
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,21 +18,27 @@ python -m paddleseg_ext.parity --peer ssseg --model psanet --depth 50 --size 97 
 DTYPES = ("float32", "float64")
 
 
-def parse(arguments: Sequence[str]):
+def parse(arguments: Sequence[str]) -> Namespace:
     """The flags of the command line."""
     parser = cli.Parser(
-        "Compares one of our models with SSSegmentation's or mmsegmentation's, by the steps of Paddle's guide to "
-        "reproducing a paper, on weights and images drawn from a seed. The peer runs in an environment and a process "
-        "of its own: tools/peers_environment.sh makes the former. Exits with 1 if a difference is beyond its limit.",
+        "Compare one of our models with SSSegmentation's or mmsegmentation's, by the steps of Paddle's guide to "
+        "reproducing a paper, on weights and images drawn from a seed. The peer runs in its own environment, which "
+        "tools/peers_environment.sh makes. The exit code is 1 if a difference is above its limit.",
         EXAMPLES,
     )
     parser.prog = "python -m paddleseg_ext.parity"
     defaults = our_side.default_settings()
-    parser.add_argument("--peer", required=True, choices=("ssseg", "mmseg"), help="whose implementation.")
-    parser.add_argument("--model", required=True, choices=our_side.MODELS, help="which model.")
-    parser.add_argument("--depth", type=int, choices=(18, 50, 101), default=defaults["depth"], help="of the ResNet.")
+    parser.add_argument("--peer", required=True, choices=("ssseg", "mmseg"), help="the published implementation.")
+    parser.add_argument("--model", required=True, choices=our_side.MODELS, help="the model.")
     parser.add_argument(
-        "--output_stride", type=int, choices=(8, 16), default=defaults["output_stride"], help="of the backbone."
+        "--depth", type=int, choices=(18, 50, 101), default=defaults["depth"], help="depth of the ResNet."
+    )
+    parser.add_argument(
+        "--output_stride",
+        type=int,
+        choices=(8, 16),
+        default=defaults["output_stride"],
+        help="output stride of the backbone.",
     )
     for name, what in (("size", "of the images"), ("mask_size", "of PSANet's mask")):
         parser.add_argument(
@@ -42,42 +49,51 @@ def parse(arguments: Sequence[str]):
             default=defaults[name],
             help=f"height and width {what}.",
         )
-    parser.add_argument("--align_corners", action="store_true", help="as in mmsegmentation's 769x769 recipes.")
-    parser.add_argument("--seed", type=cli.natural_int, default=defaults["seed"], help="of the weights and images.")
+    parser.add_argument(
+        "--align_corners", action="store_true", help="align corners, as in mmsegmentation's 769x769 recipes."
+    )
+    parser.add_argument(
+        "--seed", type=cli.natural_int, default=defaults["seed"], help="seed of the weights and images."
+    )
     parser.add_argument(
         "--base_channels",
         type=cli.positive_int,
         default=defaults["base_channels"],
-        help="width of the ResNet's first stage; all others and the heads follow. A smaller one is a quick look.",
+        help="width of the ResNet's first stage; all other widths follow. Fewer channels make the comparison faster.",
     )
     parser.add_argument(
         "--training_batches",
         type=cli.positive_int,
         metavar="N",
         default=defaults["training_batches"],
-        help="how many different batches the step train takes in turn: 20, one for each of its steps; 1 repeats one.",
+        help="different batches for the 20 iterations of the train step; 20 gives each its own, 1 repeats one.",
     )
     parser.add_argument(
-        "--steps", nargs="+", choices=our_side.STEPS, default=defaults["steps"], help="what to compare."
+        "--steps", nargs="+", choices=our_side.STEPS, default=defaults["steps"], help="the steps to compare."
     )
-    parser.add_argument("--dtype", nargs="+", choices=DTYPES, default=defaults["dtypes"], help="in which precision.")
+    parser.add_argument(
+        "--dtype", nargs="+", choices=DTYPES, default=defaults["dtypes"], help="the precisions to compare in."
+    )
     parser.add_argument(
         "--save_dir",
         metavar="DIR",
         default="output/parity",
-        help="for DTYPE/STEP_paddle.npy and STEP_torch.npy, which reprod_log reads, and STEP_diff.txt.",
+        help="folder for DTYPE/STEP_paddle.npy and STEP_torch.npy, which reprod_log reads, and STEP_diff.txt.",
     )
-    parser.add_argument("--report", metavar="FILE.md", help="a Markdown table to write the result into.")
-    parser.add_argument("--peers_python", metavar="FILE", help="the interpreter that has the peers.")
+    parser.add_argument("--report", metavar="FILE.md", help="Markdown file with a table to write the result into.")
+    parser.add_argument("--peers_python", metavar="FILE", help="the Python interpreter of the peers' environment.")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what the command line asks."""
+    """Compare, print and write; see ``--help``."""
     flags = parse(arguments)
     python = find_python(flags.peers_python)
     if min(flags.size) < 16 or flags.base_channels % 8:
-        raise UserError("--size must be 16 or more, and --base_channels a multiple of 8.")
+        raise UserError(
+            f"--size is {' '.join(map(str, flags.size))} and must be 16 or more; --base_channels is "
+            f"{flags.base_channels} and must be a multiple of 8."
+        )
     settings = our_side.default_settings(
         **{name: value for name, value in vars(flags).items() if name in our_side.default_settings()},
         peer=flags.peer,
@@ -95,13 +111,13 @@ def main(arguments: Sequence[str]) -> None:
         print(difference)
     drift = limits.drift(theirs)
     if drift is not None:
-        print(f"the peer's own float32 is up to {drift:.1e} from its float64 in these steps")
+        print(f"the peer's own float32 losses differ from its float64 losses by up to {drift:.1e}")
     if flags.report:
         report.write(flags.report, report.row(settings, found, drift))
-    print(f"wrote {len(paths)} files of arrays and the differences of all {len(found)} entries to {folder}")
+    print(f"wrote {len(paths)} files of arrays and the differences of {len(found)} entries to {folder}")
     failed = [difference for difference in found if difference.failed]
     if failed:
-        raise UserError(f"{len(failed)} of {len(found)} entries are beyond their limit, the first: {failed[0]}.")
+        raise UserError(f"{len(failed)} of {len(found)} entries are above their limit; the first is {failed[0]}.")
 
 
 if __name__ == "__main__":

@@ -1,27 +1,28 @@
-"""The files of a comparison, as reprod_log writes and reads them.
+"""The files of a comparison, in the format of reprod_log.
 
 reprod_log (https://github.com/PaddlePaddle/models/tree/release/2.2/tutorials/reprod_log) is the tool of Paddle's guide
-to reproducing a paper: a side and step is one ``.npy`` file that holds a dictionary of arrays, and its
-``ReprodDiffHelper`` compares two of them.
+to reproducing a paper. One ``.npy`` file holds the dictionary of arrays of one step of one side, and its
+``ReprodDiffHelper`` compares two such files.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Union
 
 import numpy as np
 
 from paddleseg_ext.files.whole import write_whole
+from paddleseg_ext.parity.limits import Difference
 
 
-def save(folder: Union[str, Path], side: str, answer: dict) -> list:
-    """Write ``folder/DTYPE/STEP_SIDE.npy`` for every dtype and step in ``answer`` and return the paths.
+def save(folder: Union[str, Path], side: str, answer: Mapping[str, np.ndarray]) -> list[Path]:
+    """Write ``folder/DTYPE/STEP_SIDE.npy`` for every dtype and step in ``answer``; return the paths.
 
     Args:
-        side: 'paddle' or 'torch'.
-        answer: ``{dtype/step/name: array}``; names without a slash are left out.
+        side: ``'paddle'`` or ``'torch'``.
+        answer: ``{dtype/step/name: array}``. Names without a slash are left out.
     """
-    steps = {}
+    steps: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for entry, value in answer.items():
         if "/" in entry:
             dtype, step, name = entry.split("/", 2)
@@ -35,9 +36,9 @@ def save(folder: Union[str, Path], side: str, answer: dict) -> list:
     return paths
 
 
-def save_differences(folder: Union[str, Path], found: Iterable) -> None:
-    """Write ``folder/DTYPE/STEP_diff.txt``, a line for every entry."""
-    lines = {}
+def save_differences(folder: Union[str, Path], found: Iterable[Difference]) -> None:
+    """Write ``folder/DTYPE/STEP_diff.txt`` with one line for each entry."""
+    lines: dict[Path, list[str]] = {}
     for difference in found:
         lines.setdefault(Path(folder) / difference.dtype / f"{difference.step}_diff.txt", []).append(f"{difference}\n")
     for path, text in lines.items():

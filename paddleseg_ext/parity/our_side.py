@@ -1,4 +1,4 @@
-"""Our half of a comparison, through the parts that a YAML names."""
+"""Our side of a comparison, with the models, losses and metrics that a YAML would name."""
 
 from typing import Any
 
@@ -18,15 +18,24 @@ from paddleseg_ext.parity.peer_side.draw import checksum, draw_batch, draw_calib
 STEPS = ("forward", "metric", "loss", "backward", "train")
 BACKBONES = {18: ResNet18_v1c, 50: ResNet50_v1c, 101: ResNet101_v1c}
 MODELS = ("pspnet", "psanet", "isanet")
+Arrays = dict[str, np.ndarray]
+Tensors = dict[str, paddle.Tensor]
 
 
-def default_settings(**changes: Any) -> dict:
-    """The settings of a comparison, as both sides take them; ``peer`` and ``model`` are not among the defaults.
+def default_settings(**changes: Any) -> dict[str, Any]:
+    """The settings of a comparison, for both sides. They are JSON; ``peer`` and ``model`` have no default.
 
-    depth, output_stride, size (height, width), mask_size (of PSANet), align_corners, num_classes; seed of weights and
-    batches; batch (images of the forward and metric steps), training_batch (of the others), iterations (of the train
-    step) and training_batches (that it takes in turn); base_channels (64 as published); dtypes; steps; dropout,
-    which is 0.
+    Settings:
+        depth, output_stride: Of the ResNet.
+        size, mask_size: (height, width) of the images and of PSANet's mask.
+        align_corners, num_classes, dropout: Of the model.
+        base_channels: Width of the ResNet's first stage, 64 as published.
+        seed: Of weights and batches.
+        batch: Images per batch in the forward and metric steps.
+        training_batch: Images per batch in the other steps.
+        iterations: Of the train step.
+        training_batches: The number of different batches of the train step, which takes them in turn.
+        dtypes, steps: What to compute.
     """
     return {
         "depth": 18,
@@ -48,8 +57,8 @@ def default_settings(**changes: Any) -> dict:
     }
 
 
-def build(settings: dict) -> paddle.nn.Layer:
-    """Our model in the peer's layout, its widths those that ``peer_side/networks.py`` gives the peer's."""
+def build(settings: dict[str, Any]) -> paddle.nn.Layer:
+    """Our model in the peer's layout, with the widths of the peer's model in ``peer_side/networks.py``."""
     depth, peer, width = settings["depth"], settings["peer"], settings["base_channels"]
     backbone = BACKBONES[depth](output_stride=settings["output_stride"], base_channels=width)
     auxiliary, main = backbone.feat_channels[2:]
@@ -67,13 +76,20 @@ def build(settings: dict) -> paddle.nn.Layer:
     return PSANet(classes, backbone, mask_size=settings["mask_size"], feats_channels=main // 4, **arguments)
 
 
-def run(settings: dict) -> dict:
-    """``{dtype/step/entry: array}`` of what ``settings`` ask for, ``names`` and the weights' ``checksum``.
+def run(settings: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Compute the steps and dtypes of ``settings`` (see ``default_settings``).
 
-    The entries are ``forward/logits`` (in eval mode, at feature size); ``metric/class_iou``, ``metric/miou`` and
-    ``metric/accuracy``; ``loss/total`` of a batch in training mode; ``backward/gradient_norm.NAME`` of every parameter
-    and ``backward/NAME`` of every running statistic after that one batch; ``train/losses`` of as many steps of SGD
-    as ``iterations`` says (0.01, momentum 0.9, weight decay 5e-4), the first on that batch. Names are the peer's.
+    Returns:
+        ``{dtype/step/entry: array}``, the parameters' ``names`` and the weights' ``checksum``. Names are the peer's.
+        The entries are:
+
+        * ``forward/logits``: in eval mode, at feature size.
+        * ``metric/class_iou``, ``metric/miou``, ``metric/accuracy``: of these logits.
+        * ``loss/total``: of one batch, in training mode.
+        * ``backward/gradient_norm.NAME`` of every parameter and ``backward/NAME`` of every running statistic, after
+          this batch.
+        * ``train/losses``: of each iteration of SGD (learning rate 0.01, momentum 0.9, weight decay 5e-4). The first
+          iteration takes this batch.
     """
     model = build(settings)
     peer = IMPLEMENTATIONS[settings["peer"]]
@@ -87,8 +103,11 @@ def run(settings: dict) -> dict:
     return answer
 
 
-def _run(model: paddle.nn.Layer, tensors: dict, drawn: dict, settings: dict, dtype: str) -> dict:
-    steps, seed, found = settings["steps"], settings["seed"], {}
+def _run(
+    model: paddle.nn.Layer, tensors: Tensors, drawn: Arrays, settings: dict[str, Any], dtype: str
+) -> dict[str, Any]:
+    steps, seed = settings["steps"], settings["seed"]
+    found: dict[str, Any] = {}
     _set(tensors, drawn, dtype)
     if "forward" in steps or "metric" in steps:
         model.eval()
@@ -115,21 +134,24 @@ def _run(model: paddle.nn.Layer, tensors: dict, drawn: dict, settings: dict, dty
     return found
 
 
-def _set(tensors: dict, drawn: dict, dtype: str) -> None:
+def _set(tensors: Tensors, drawn: Arrays, dtype: str) -> None:
     for name, tensor in tensors.items():
         tensor.set_value(drawn[name].astype(dtype))
 
 
-def _batch(settings: dict, count: int, seed: int, dtype: str) -> tuple:
+def _batch(settings: dict[str, Any], count: int, seed: int, dtype: str) -> tuple[paddle.Tensor, paddle.Tensor]:
     images, labels = draw_batch(seed, count, settings["size"], settings["num_classes"])
     return paddle.to_tensor(images.astype(dtype)), paddle.to_tensor(labels)
 
 
-def _loss(model: paddle.nn.Layer, settings: dict, images: paddle.Tensor, labels: paddle.Tensor) -> paddle.Tensor:
-    """Main plus 0.4 auxiliary; SSSegmentation averages over the pixels not ignored, mmsegmentation over all.
+def _loss(
+    model: paddle.nn.Layer, settings: dict[str, Any], images: paddle.Tensor, labels: paddle.Tensor
+) -> paddle.Tensor:
+    """Main loss plus 0.4 times the auxiliary loss.
 
-    PaddleSeg's loss takes the share of pixels not ignored in float32. In float64 it averages over all here, which is
-    exact, and the share follows.
+    SSSegmentation averages over the pixels that are not ignored, mmsegmentation over all pixels. PaddleSeg's loss
+    computes the share of pixels that are not ignored in float32. For float64 the loss is averaged over all pixels,
+    which is exact, and divided by the share here.
     """
     valid, exact = settings["peer"] == "ssseg", images.dtype == paddle.float64
     criterion = CrossEntropyLoss(ignore_index=255, avg_non_ignore=valid and not exact)
@@ -138,8 +160,8 @@ def _loss(model: paddle.nn.Layer, settings: dict, images: paddle.Tensor, labels:
     return loss / (labels != 255).astype("float64").mean() if valid and exact else loss
 
 
-def _metric(settings: dict, logits: paddle.Tensor, labels: paddle.Tensor) -> dict:
-    """PaddleSeg's figures of the logits resized to the labels."""
+def _metric(settings: dict[str, Any], logits: paddle.Tensor, labels: paddle.Tensor) -> dict[str, Any]:
+    """PaddleSeg's metrics, of the logits resized to the labels."""
     predictions = paddle.argmax(resize(logits, labels.shape[1:], settings["align_corners"]), axis=1, dtype="int32")
     areas = metrics.calculate_area(predictions, labels.astype("int32"), settings["num_classes"], 255)
     class_iou, miou = metrics.mean_iou(*areas)
@@ -147,7 +169,7 @@ def _metric(settings: dict, logits: paddle.Tensor, labels: paddle.Tensor) -> dic
     return {"class_iou": class_iou, "miou": miou, "accuracy": accuracy}
 
 
-def _after_backward(tensors: dict) -> dict:
+def _after_backward(tensors: Tensors) -> dict[str, Any]:
     found = {}
     for name, tensor in tensors.items():
         if name.endswith(("running_mean", "running_var")):
@@ -157,7 +179,7 @@ def _after_backward(tensors: dict) -> dict:
     return found
 
 
-def _train(model: paddle.nn.Layer, settings: dict, dtype: str) -> np.ndarray:
+def _train(model: paddle.nn.Layer, settings: dict[str, Any], dtype: str) -> np.ndarray:
     optimizer = paddle.optimizer.Momentum(
         0.01, 0.9, parameters=model.parameters(), weight_decay=paddle.regularizer.L2Decay(5e-4)
     )

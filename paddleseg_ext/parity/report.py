@@ -1,12 +1,13 @@
-"""The Markdown table of comparisons, a row for each."""
+"""The Markdown table of comparisons, with one row for each."""
 
-import re
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files.whole import write_whole
-from paddleseg_ext.parity.limits import worst
+from paddleseg_ext.parity.limits import Difference, worst
 
 PARTS = ("forward", "metric", "loss", "gradients", "statistics", "train")
 HEADER = (
@@ -17,11 +18,13 @@ HEADER = (
 DTYPES = ("float32", "float64")
 
 
-def row(settings: dict, found: list, drift: Optional[float]) -> str:
-    """The line of one comparison: the largest difference of each part, in float32 / float64.
+def row(settings: dict[str, Any], found: Sequence[Difference], drift: Optional[float]) -> str:
+    """The row of one comparison: the largest difference of each part, float32 / float64.
 
     Args:
-        drift: How far the peer's own 20 steps in float32 end from those in float64 (``limits.drift``).
+        settings: See ``our_side.default_settings``.
+        found: The differences.
+        drift: The difference between the peer's own training losses in float32 and float64 (``limits.drift``).
     """
     image = "x".join(map(str, settings["size"]))
     if settings["model"] == "psanet":
@@ -41,32 +44,33 @@ def row(settings: dict, found: list, drift: Optional[float]) -> str:
     return "| " + " | ".join(map(str, cells)) + " |\n"
 
 
-def _figure(difference: object) -> str:
+def _figure(difference: Optional[Difference]) -> str:
     if difference is None:
         return "-"
     return f"{difference.largest:.0e}" if difference.verdict == "PASS" else f"**{difference.largest:.0e}**"
 
 
 def write(path: Union[str, Path], line: str) -> None:
-    """Put ``line`` into the table in the file ``path``, in the place of one of the same model and image.
+    """Put the row ``line`` into the table in the file ``path``. It replaces a row of the same model and image.
 
-    A file that is not there yet is made, with the table alone.
+    If the file does not exist, it is made with only the table.
 
     Raises:
-        UserError: the file has no such table.
+        UserError: The file has no such table.
     """
     path = Path(path)
     text = path.read_text(encoding="utf-8") if path.exists() else HEADER
     before, header, after = text.partition(HEADER)
     if not header:
-        raise UserError(f"{path} has no table of comparisons to add to; name a new file with --report.")
-    rows, rest = re.fullmatch(r"((?:\|[^\n]*\n)*)(.*)", after, re.DOTALL).groups()
+        raise UserError(f"{path} has no table of comparisons; name a new file with --report.")
+    rows = "".join(itertools.takewhile(lambda each: each.startswith("|"), after.splitlines(keepends=True)))
+    rest = after[len(rows) :]
     kept = [each for each in rows.splitlines(keepends=True) if _key(each) != _key(line)]
     table = "".join(sorted([*kept, line], key=_key))
     with write_whole(path) as temporary:
         temporary.write_text(before + header + table + rest, encoding="utf-8")
 
 
-def _key(line: str) -> tuple:
+def _key(line: str) -> tuple[str, str, int, int, str]:
     peer, model, depth, stride, image = (cell.strip() for cell in line.split("|")[1:6])
     return peer, model, int(depth), int(stride), image

@@ -13,7 +13,7 @@ import numpy as np
 from paddleseg.utils.visualize import get_color_map_list
 from PIL import Image
 
-from paddleseg_ext.datasets.class_names import class_colours
+from paddleseg_ext.datasets.class_names import class_colors
 from paddleseg_ext.errors import UserError
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -42,7 +42,7 @@ def palette(num_classes: int, dataset: Any = None, custom_color: Optional[Sequen
         raise UserError(f"{num_classes} classes do not fit an 8-bit label map, which holds 256; draw fewer.")
     colours = np.zeros((256, 3), dtype=np.uint8)
     colours[:num_classes] = np.reshape(get_color_map_list(256), (-1, 3))[:num_classes]
-    own = class_colours(dataset)
+    own = class_colors(dataset)
     if own is not None:
         count = min(len(own), num_classes)
         colours[:count] = np.asarray(own, dtype=np.uint8)[:count]

@@ -1,4 +1,4 @@
-"""Checks of what a YAML gives to a transform."""
+"""Checks of the arguments that a YAML gives to a transform."""
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
@@ -7,11 +7,11 @@ from typing import Any
 from paddleseg_ext.errors import UserError
 
 
-def size(owner: str, name: str, value: Any) -> tuple:
-    """(width, height) from ``value``, PaddleSeg's ``[width, height]``.
+def size(owner: str, name: str, value: Any) -> tuple[int, int]:
+    """(width, height) in pixels from ``value``, which PaddleSeg writes as ``[width, height]``.
 
     Raises:
-        UserError: It is no pair of whole numbers above 0.
+        UserError: ``value`` is not a pair of whole numbers above 0.
     """
     pair = tuple(value) if _is_list(value) else ()
     if len(pair) != 2 or not all(_is(Integral, side) and side > 0 for side in pair):
@@ -20,10 +20,13 @@ def size(owner: str, name: str, value: Any) -> tuple:
 
 
 def number(owner: str, name: str, value: Any, low: float, high: float = float("inf"), whole: bool = False) -> Any:
-    """``value`` itself.
+    """``value`` itself, if it is a number from ``low`` to ``high``.
+
+    Args:
+        whole: Only whole numbers are allowed.
 
     Raises:
-        UserError: It is no number (no whole one, with ``whole``) from ``low`` to ``high``.
+        UserError: ``value`` is not such a number.
     """
     if not _is(Integral if whole else Real, value) or not low <= value <= high:
         kind = "a whole number" if whole else "a number"
@@ -32,11 +35,11 @@ def number(owner: str, name: str, value: Any, low: float, high: float = float("i
     return value
 
 
-def limits(owner: str, name: str, value: Any) -> tuple:
+def limits(owner: str, name: str, value: Any) -> tuple[float, float]:
     """(lowest, highest) from ``value``.
 
     Raises:
-        UserError: It is no pair of numbers of at least 0 in ascending order.
+        UserError: ``value`` is not a pair of ascending numbers from 0 up.
     """
     pair = tuple(value) if _is_list(value) else ()
     if len(pair) != 2 or not all(_is(Real, end) and 0 <= end < float("inf") for end in pair) or pair[0] > pair[1]:
@@ -45,10 +48,10 @@ def limits(owner: str, name: str, value: Any) -> tuple:
 
 
 def word(owner: str, name: str, value: Any, words: Iterable[str]) -> str:
-    """``value`` itself.
+    """``value`` itself, if it is one of ``words``.
 
     Raises:
-        UserError: It is none of ``words``.
+        UserError: ``value`` is none of them.
     """
     if value not in tuple(words):
         raise UserError(f"{owner}: {name} is {value!r} and must be one of {', '.join(words)}.")
@@ -56,7 +59,7 @@ def word(owner: str, name: str, value: Any, words: Iterable[str]) -> str:
 
 
 def _is(kind: type, value: Any) -> bool:
-    # A YAML's true and false are integers to Python.
+    # Python takes true and false of a YAML for integers.
     return isinstance(value, kind) and not isinstance(value, bool)
 
 

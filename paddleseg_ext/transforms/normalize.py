@@ -1,6 +1,7 @@
-"""PaddleSeg's ``Normalize``, quick where the pixels are 8-bit, for any scale and either order of the channels."""
+"""PaddleSeg's ``Normalize``, faster for 8-bit pixels, with any scale and either order of the channels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,18 +17,21 @@ CHANNEL_ORDERS = ("RGB", "BGR")
 
 
 class Normalize(T.Normalize):
-    """``(image / scale - mean) / std``; with PaddleSeg's two arguments its float32 image, bit for bit.
+    """Compute ``(image / scale - mean) / std`` in float32.
 
-    PaddleSeg works in float64 on every pixel. A uint8 image, which our transforms leave behind, has 256 values to a
-    channel: those are normalized once and looked up, which is about ten times as fast.
+    With ``mean`` and ``std`` only, the image is the one of PaddleSeg's ``Normalize``, bit for bit. PaddleSeg computes
+    every pixel in float64. A uint8 image, as our transforms leave it, has only 256 values per channel. They are
+    normalized once and looked up, which is about ten times as fast.
 
-    openseg.pytorch feeds BGR minus (102.98, 115.95, 122.77), undivided: ``scale: 1`` and ``channel_order: BGR``. With
-    another scale than 255 the arithmetic is float32's, as torch has it, so that its pixels are openseg.pytorch's bits.
+    openseg.pytorch subtracts (102.98, 115.95, 122.77) from undivided BGR pixels: ``scale: 1`` and
+    ``channel_order: BGR``. If ``scale`` is not 255, the arithmetic is in float32, as in torch, so the pixels are those
+    of openseg.pytorch, bit for bit.
 
     Args:
-        mean, std: A number for each channel, or one for all, in ``channel_order``; in the units of the divided pixels.
+        mean, std: One number for each channel, in ``channel_order``, or one for all. They are in the units of the
+            divided pixels.
         scale: Pixels from 0 to 255 are divided by it first.
-        channel_order: 'RGB', or 'BGR' to hand red and blue to the network in exchanged places.
+        channel_order: ``'RGB'``, or ``'BGR'`` to exchange red and blue.
 
     Raises:
         UserError: An argument is out of range.
@@ -49,30 +53,30 @@ class Normalize(T.Normalize):
         self.scale = float(arguments.number("Normalize", "scale", scale, low=1e-6))
         if self.scale == PADDLESEG_SCALE and max(np.abs(self.mean)) > 1:
             logger.warning(
-                f"Normalize: the mean {list(mean)} is that of pixels from 0 to 255, and scale 255 makes them 0 to 1; "
-                "if it is meant for undivided pixels, add scale: 1."
+                f"Normalize: the mean {list(mean)} is for pixels from 0 to 255, but scale 255 makes them 0 to 1; "
+                "if the pixels should stay undivided, add scale: 1."
             )
         self.channel_order = arguments.word("Normalize", "channel_order", channel_order, CHANNEL_ORDERS)
 
-    def __call__(self, data: dict) -> dict:
-        """Normalize ``img`` (H, W[, C]).
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Normalize ``img`` (H, W[, C]) of any dtype; the result is float32.
 
         Raises:
-            UserError: ``mean`` or ``std`` has another number of values than the image has channels, or
-                ``channel_order`` is BGR and the image does not have three.
+            UserError: ``mean`` or ``std`` does not have one number, or as many as the image has channels; or
+                ``channel_order`` is BGR and the image does not have three channels.
         """
         image = data["img"]
         for key, values in (("mean", self.mean), ("std", self.std)):
             if len(values) not in (1, channels(image)):
                 raise UserError(
-                    f"Normalize: {key} has {len(values)} numbers and the image has {channels(image)} channels; "
+                    f"Normalize: {key} has {len(values)} numbers, but the image has {channels(image)} channels; "
                     "give one number for each channel, or one for all."
                 )
         if self.channel_order == "BGR":
             if channels(image) != 3:
                 raise UserError(
-                    f"Normalize: channel_order BGR is for images of three channels and this one has {channels(image)}; "
-                    "leave it out."
+                    f"Normalize: channel_order BGR needs three channels, but the image has {channels(image)}; "
+                    "leave channel_order out."
                 )
             image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         if image.dtype == np.uint8:

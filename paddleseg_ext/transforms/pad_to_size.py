@@ -1,7 +1,7 @@
-"""Padding to a size, on the right and at the bottom or all round."""
+"""Padding to a size, on the right and at the bottom or on all sides."""
 
 from collections.abc import Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 from paddleseg.cvlibs import manager
@@ -17,28 +17,30 @@ POSITIONS = ("right_bottom", "center")
 class PadToSize:
     """Pad an image to a size, with one value for the image and another for the label.
 
-    The image's value counts as it is where the transform stands: after ``Normalize`` 0 is the mean of all pictures,
-    which is how the peers pad; before it 0 is black. mmsegmentation pads on the right and at the bottom.
-    SSSegmentation puts the image in the center, an odd pixel going right and to the bottom, and takes the center out
-    of an image that is too large (its padding is then negative); so does ``position: center``.
+    The image's value has the units of the pixels at this place in the pipeline. After ``Normalize``, 0 is the mean of
+    all pictures, and the peers pad with that; before it, 0 is black.
 
-    semseg pads a picture that is smaller than its window all round, and only then: ``at_least: true`` with
-    ``position: center``. openseg.pytorch pads to the next multiple of the stride of its features: ``size_divisor: 8``.
+    mmsegmentation pads on the right and at the bottom. SSSegmentation puts the image in the center; an odd pixel goes
+    to the right and to the bottom. If the image is too large, SSSegmentation keeps its center; so does
+    ``position: center`` in training.
 
-    In validation and prediction ``trans_info`` gets ``("padding", (height, width))`` of the image before, or, where the
-    image does not begin in the upper left corner, ``("inset", (height, width, top, left))``, so that the padding is cut
-    off what is predicted. PaddleSeg's own ``reverse_transform`` refuses the latter.
+    semseg pads on all sides, and only pictures that are smaller than its window: ``at_least: true`` with
+    ``position: center``. openseg.pytorch pads to the next multiple of its features' stride: ``size_divisor: 8``.
+
+    In validation and prediction, ``trans_info`` gets ``("padding", (height, width))``, the size before, so that the
+    padding is cut off the prediction. If the image does not begin in the upper left corner, the entry is
+    ``("inset", (height, width, top, left))``, which PaddleSeg's own ``reverse_transform`` refuses.
 
     Args:
-        target_size: [width, height] in pixels; with ``size_divisor`` it may be left out.
-        position: Where the image goes: ``right_bottom`` (padding on the right and at the bottom) or ``center``.
-        im_padding_value: For the image: a number, or one for each channel.
-        label_padding_value: For labels, 0 to 255.
+        target_size: [width, height] in pixels; optional if ``size_divisor`` is given.
+        position: ``right_bottom`` (padding on the right and at the bottom) or ``center``.
+        im_padding_value: The image's value: one number, or one for each channel.
+        label_padding_value: The labels' value, 0 to 255.
         at_least: A side that is larger than its target stays as it is.
-        size_divisor: Each side of the result is a multiple of it: the sides of the image, or of the target, grow.
+        size_divisor: Each side of the result grows to a multiple of this number.
 
     Raises:
-        UserError: An argument is out of range, or neither size nor divisor is given.
+        UserError: An argument is out of range, or ``target_size`` and ``size_divisor`` are both missing.
     """
 
     def __init__(
@@ -69,11 +71,12 @@ class PadToSize:
         if size_divisor is not None:
             self.size_divisor = arguments.number(name, "size_divisor", size_divisor, low=1, high=4096, whole=True)
 
-    def __call__(self, data: dict) -> dict:
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """Pad ``img`` (H, W[, C]) and all ``gt_fields``.
 
         Raises:
-            UserError: The image is too large, or has another number of channels than there are values.
+            UserError: The image is too large, or ``im_padding_value`` does not have one number, or as many as the image
+                has channels.
         """
         image = data["img"]
         height, width = image.shape[:2]
@@ -82,19 +85,19 @@ class PadToSize:
         if too_large and (self.position == "right_bottom" or undo_needed(data)):
             raise UserError(
                 f"PadToSize: an image of {width}x{height} pixels (width x height) does not fit into target_size "
-                f"{target_width}x{target_height}; crop or resize it first, make target_size larger, or say "
+                f"{target_width}x{target_height}; crop or resize it first, make target_size larger, or add "
                 "at_least: true."
             )
         if len(self.im_padding_value) not in (1, channels(image)):
             raise UserError(
-                f"PadToSize: im_padding_value has {len(self.im_padding_value)} numbers and the image "
+                f"PadToSize: im_padding_value has {len(self.im_padding_value)} numbers, but the image has "
                 f"{channels(image)} channel(s); give one number, or one for each channel."
             )
         corner = (0, 0)
         if self.position == "center":
             corner = ((target_height - height) // 2, (target_width - width) // 2)
         if undo_needed(data):
-            # "padding" is PaddleSeg's word, and to it the image begins in the corner.
+            # PaddleSeg's "padding" means that the image begins in the corner.
             step = ("inset", (height, width, *corner)) if any(corner) else ("padding", (height, width))
             data["trans_info"].append(step)
         data["img"] = self._pad(image, (target_height, target_width), corner, self._image_fill(image))
@@ -102,15 +105,18 @@ class PadToSize:
             data[key] = self._pad(data[key], (target_height, target_width), corner, self.label_padding_value)
         return data
 
-    def _target(self, width: int, height: int) -> tuple:
-        """(width, height) of what an image of that size becomes."""
+    def _target(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of the padded image, from those of the image."""
         wide, high = self.target_size or (width, height)
         if self.at_least:
             wide, high = max(wide, width), max(high, height)
-        return tuple(-(-side // self.size_divisor) * self.size_divisor for side in (wide, high))
+        return self._divisible(wide), self._divisible(high)
+
+    def _divisible(self, side: int) -> int:
+        return -(-side // self.size_divisor) * self.size_divisor
 
     def _image_fill(self, image: np.ndarray) -> np.ndarray:
-        """The value in the image's dtype, or in float32 where that cannot hold it, as 8 bits cannot hold 127.5."""
+        """The value in the image's dtype, or in float32 if that dtype cannot hold it (uint8 cannot hold 127.5)."""
         fill = self.im_padding_value
         if not np.issubdtype(image.dtype, np.integer):
             return fill.astype(image.dtype)
@@ -119,15 +125,17 @@ class PadToSize:
         return fill.astype(image.dtype) if fits else fill
 
     @staticmethod
-    def _pad(image: np.ndarray, size: tuple, corner: tuple, fill: Union[np.ndarray, int]) -> np.ndarray:
-        """``image`` on an area of ``size`` (height, width), from ``corner`` (row, column) on."""
+    def _pad(
+        image: np.ndarray, size: tuple[int, int], corner: tuple[int, int], fill: Union[np.ndarray, int]
+    ) -> np.ndarray:
+        """``image`` on an area of ``size`` (height, width), with its first pixel at ``corner`` (row, column)."""
         if image.shape[:2] == size:
             return image
         top, left = corner
         dtype = fill.dtype if isinstance(fill, np.ndarray) else image.dtype
         padded = np.empty((*size, *image.shape[2:]), dtype)
         padded[...] = fill
-        # Where top or left is negative, that much of the image goes.
+        # A negative top or left cuts that much off the image.
         inside = image[max(-top, 0) :, max(-left, 0) :][: size[0], : size[1]]
         top, left = max(top, 0), max(left, 0)
         padded[top : top + inside.shape[0], left : left + inside.shape[1]] = inside

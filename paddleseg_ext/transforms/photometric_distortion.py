@@ -1,7 +1,7 @@
 """Random brightness, contrast, saturation and hue, as SSD introduced them."""
 
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import cv2
 import numpy as np
@@ -16,22 +16,23 @@ _LEVELS = np.arange(256, dtype=np.uint8)
 
 @manager.TRANSFORMS.add_component
 class PhotoMetricDistortion:
-    """Change brightness, contrast, saturation and hue, each with probability 1/2, rounding to 8 bits after each.
+    """Change brightness, contrast, saturation and hue, each with probability 1/2; each step rounds to 8 bits.
 
-    Brightness is added and contrast multiplied, without regard to the mean; saturation multiplies and hue shifts the
-    channels of OpenCV's 8-bit HSV. Contrast comes second or last, each with probability 1/2. Draws and arithmetic are
-    those of mmsegmentation 1.x and of SSSegmentation, bit for bit. PaddleSeg's ``RandomDistort`` multiplies
-    brightness, blends contrast with the mean, shuffles the order and counts hue in other units.
+    Brightness is added and contrast multiplied, whatever the mean is. Saturation multiplies and hue shifts a channel
+    of OpenCV's 8-bit HSV. Contrast comes second or last, each with probability 1/2. Draws and arithmetic are those of
+    mmsegmentation 1.x and SSSegmentation, bit for bit. PaddleSeg's ``RandomDistort`` differs: it multiplies brightness,
+    blends contrast with the mean, shuffles the order and has other units of hue.
 
-    What a step does to a channel depends on its 8-bit value alone, so it is worked out once for the 256 values, in
-    the peers' arithmetic, and looked up for every pixel.
+    A step maps each 8-bit value of a channel to another one. So each step is computed once for the 256 values, in the
+    peers' arithmetic, and looked up for every pixel.
 
     Args:
-        brightness_delta: What is added is drawn uniformly from -this to this; units of 0 to 255.
-        contrast_range, saturation_range: [lowest, highest] factor, drawn uniformly.
-        hue_delta: The shift is a whole number from -this to this - 1, in OpenCV's hue units of 2 degrees.
-        swapped_hsv: Read red as blue and blue as red when converting to and from HSV. SSSegmentation does so: it uses
-            the RGB codes on the BGR image that OpenCV read.
+        brightness_delta: The offset is uniform between ``-brightness_delta`` and ``brightness_delta``, for pixels from
+            0 to 255.
+        contrast_range, saturation_range: [lowest, highest]; the factor is uniform between them.
+        hue_delta: The shift is a whole number from ``-hue_delta`` to ``hue_delta - 1``, in OpenCV's units of 2 degrees.
+        swapped_hsv: Exchange red and blue in the conversions to and from HSV. SSSegmentation does so: it uses the RGB
+            codes on the BGR image that OpenCV reads.
 
     Raises:
         UserError: An argument is out of range.
@@ -54,27 +55,27 @@ class PhotoMetricDistortion:
         self.hue_delta = arguments.number(name, "hue_delta", hue_delta, low=1, high=180, whole=True)
         self.swapped_hsv = swapped_hsv
 
-    def __call__(self, data: dict) -> dict:
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """Distort ``img``, (H, W, 3) in RGB with values from 0 to 255, which becomes uint8.
 
         Raises:
-            UserError: The image has another number of channels or other values.
+            UserError: The image does not have three channels, or not such values.
         """
         image = eight_bit(data["img"])
         if image.dtype != np.uint8:
             raise UserError(
-                "PhotoMetricDistortion works on whole numbers from 0 to 255 and the image holds others; "
+                "PhotoMetricDistortion needs whole numbers from 0 to 255, but the image holds others; "
                 "put it before Normalize."
             )
         if channels(image) != 3:
             raise UserError(
-                "PhotoMetricDistortion needs red, green and blue to find saturation and hue, and the image has "
+                "PhotoMetricDistortion needs red, green and blue for saturation and hue, but the image has "
                 f"{channels(image)} channel(s); leave it out of the transforms."
             )
         if image.strides[1] < 0:
-            # RandomHorizontalFlip leaves a view. OpenCV needs the pixels in order, and puts them so itself far faster.
+            # RandomHorizontalFlip leaves a view. OpenCV needs the pixels in order, and orders them much faster itself.
             image = cv2.flip(image[:, ::-1], 1)
-        # Steps on R, G and B wait in one table until something else has to be done.
+        # Steps on R, G and B are collected in one table; it is applied before a step on HSV, or at the end.
         levels = self._brightness()
         contrast_last = np.random.randint(2) == 0
         if not contrast_last:
@@ -91,7 +92,7 @@ class PhotoMetricDistortion:
         return data
 
     def _brightness(self) -> Optional[np.ndarray]:
-        """The table of 256 values to look up, or None for no change; so the others."""
+        """The table of 256 values to look up, or None for no change. The next three methods return the same."""
         if not np.random.randint(2):
             return None
         return _scaled(_LEVELS, 1, np.random.uniform(-self.brightness_delta, self.brightness_delta))
@@ -112,7 +113,7 @@ class PhotoMetricDistortion:
         return ((_LEVELS.astype(int) + np.random.randint(-self.hue_delta, self.hue_delta)) % 180).astype(np.uint8)
 
     def _in_hsv(self, image: np.ndarray, channel: int, levels: Optional[np.ndarray]) -> np.ndarray:
-        """Look up one channel of HSV. Back to RGB it is rounded, so saturation and hue cannot share a conversion."""
+        """Look up one channel of HSV. RGB is rounded again, so saturation and hue cannot share a conversion."""
         if levels is None:
             return image
         hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV if self.swapped_hsv else cv2.COLOR_RGB2HSV)

@@ -1,6 +1,7 @@
-"""A random crop that no single class fills."""
+"""A random crop that one class does not fill."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,22 +13,23 @@ from paddleseg_ext.transforms import arguments
 
 @manager.TRANSFORMS.add_component
 class RandomClassRatioCrop:
-    """Crop at random; draw again while the crop shows fewer than two classes or one class takes too much of it.
+    """Crop at random; draw again if the crop has fewer than two classes, or one class covers too much of it.
 
-    A side of the image that is shorter than the crop stays whole: pad afterwards (``PadToSize``). Of ``attempts``
-    draws the first good one is kept, else the last. mmsegmentation 1.x checks ten crops and keeps an eleventh that it
-    does not check (``attempts: 11``); SSSegmentation draws ten (``attempts: 10``) and, where the tenth shows no class
-    at all, does not crop (``uncropped_if_void: True``), so that ``PadToSize`` with ``position: center`` then keeps
-    the middle of the image. PaddleSeg's ``RandomPaddingCrop`` with ``category_max_ratio`` pads first, so that its
-    draws and its place in the pipeline differ.
+    The first good draw is kept, or the last of ``attempts`` draws. A side of the image that is shorter than the crop
+    stays whole: pad it afterwards (``PadToSize``).
+
+    mmsegmentation 1.x checks ten crops and keeps an eleventh without a check: ``attempts: 11``. SSSegmentation draws
+    ten: ``attempts: 10``. If the tenth shows no class at all, it does not crop (``uncropped_if_void: true``), and
+    ``PadToSize`` with ``position: center`` then keeps the middle of the image. PaddleSeg's ``RandomPaddingCrop`` with
+    ``category_max_ratio`` pads first, so its draws and its place in the pipeline differ.
 
     Args:
         crop_size: [width, height] in pixels.
-        max_ratio: The largest class must cover less than this share of the crop's labelled pixels. With 1 the first
-            draw is kept unchecked.
-        attempts: Number of draws at most.
+        max_ratio: The largest class must cover less than this share of the crop's labeled pixels. With 1, the first
+            draw is kept without a check.
+        attempts: The largest number of draws.
         ignore_index: The label of pixels that belong to no class.
-        uncropped_if_void: Leave the image uncropped where the last draw has no labelled pixel.
+        uncropped_if_void: Do not crop the image if the last draw has no labeled pixel.
 
     Raises:
         UserError: An argument is out of range.
@@ -50,23 +52,23 @@ class RandomClassRatioCrop:
         self.ignore_index = arguments.number(name, "ignore_index", ignore_index, low=0, high=255, whole=True)
         self.uncropped_if_void = uncropped_if_void
 
-    def __call__(self, data: dict) -> dict:
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """Crop ``img`` (H, W[, C]) and all ``gt_fields``.
 
         Raises:
-            UserError: There is no label to look at.
+            UserError: There is no label, and ``max_ratio`` is below 1.
         """
         window = self._draw(data["img"])
         if self.max_ratio < 1:
             label = data.get("label")
             if not isinstance(label, np.ndarray):
                 raise UserError(
-                    "RandomClassRatioCrop chooses the crop by the label, and there is none here; use it in "
+                    "RandomClassRatioCrop chooses the crop by the label, but there is no label here; use it in "
                     "train_dataset only, or set max_ratio: 1."
                 )
             counts = self._class_counts(label[window])
             for _ in range(self.attempts - 1):
-                # A class that is alone has a share of 1.
+                # A single class has a share of 1.
                 if counts.any() and counts.max() / counts.sum() < self.max_ratio:
                     break
                 window = self._draw(data["img"])
@@ -77,17 +79,17 @@ class RandomClassRatioCrop:
             data[key] = data[key][window]
         return data
 
-    def _draw(self, image: np.ndarray) -> tuple:
-        """Slices of rows and columns; the peers draw in this order."""
+    def _draw(self, image: np.ndarray) -> tuple[slice, slice]:
+        """Slices of rows and columns, drawn in the peers' order."""
         (height, width), (crop_width, crop_height) = image.shape[:2], self.crop_size
         top = np.random.randint(0, max(height - crop_height, 0) + 1)
         left = np.random.randint(0, max(width - crop_width, 0) + 1)
         return slice(top, top + crop_height), slice(left, left + crop_width)
 
     def _class_counts(self, label: np.ndarray) -> np.ndarray:
-        """Pixels of every label but the ignored one, int64."""
+        """How many pixels each label has, int64; without the ignored label."""
         if label.dtype == np.uint8 and label.size < 1 << 24:
-            # Ten times as fast as sorting; it counts in float32, which is exact up to there.
+            # Ten times as fast as sorting. It counts in float32, which is exact below 2**24.
             counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel().astype(np.int64)
             counts[self.ignore_index] = 0
             return counts

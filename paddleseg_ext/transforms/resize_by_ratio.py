@@ -1,6 +1,7 @@
 """Resizing in one step to a base size times a random ratio."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,25 +17,24 @@ FITS = ("inside", "cover", "stretch")
 
 @manager.TRANSFORMS.add_component
 class ResizeByRatio:
-    """Make an image as large as fits into ``base_size`` times a random ratio, its proportions kept, in one step.
+    """Resize an image to ``base_size`` times a random ratio, in one step and with its proportions kept.
 
-    The longer side of the base bounds the longer side of the image, whichever way the image lies. Sizes round as
-    mmcv's ``imrescale`` and SSSegmentation's ``Resize`` round: the base down, the image to the nearest, halves up.
-    Images are resized bilinearly as 8-bit pixels, labels to the nearest pixel. PaddleSeg's ``Resize`` followed by
-    ``ResizeStepScaling`` interpolates twice and rounds halves to even.
+    The longer side of the base limits the longer side of the image, in both orientations. Sizes are rounded as in
+    mmcv's ``imrescale`` and SSSegmentation's ``Resize``: the base down, the image to the nearest, halves up. Images are
+    resized bilinearly as 8-bit pixels, labels to the nearest pixel. PaddleSeg's ``Resize`` and ``ResizeStepScaling``
+    would interpolate twice and round halves to even.
 
-    ``fit: cover`` and ``fit: stretch`` are openseg.pytorch's ``min_side_length`` and ``target_size``. It resizes with
-    ``interpolation: cubic`` and rounds halves to even, as these two do.
+    ``fit: cover`` and ``fit: stretch`` are openseg.pytorch's ``min_side_length`` and ``target_size``. openseg.pytorch
+    resizes with ``interpolation: cubic`` and rounds halves to even; so do these two.
 
-    In validation and prediction the size before is noted in ``trans_info``, so that PaddleSeg resizes what is
-    predicted back to it.
+    In validation and prediction, ``trans_info`` gets the size before, and PaddleSeg resizes the prediction back to it.
 
     Args:
         base_size: [width, height] in pixels.
-        min_ratio, max_ratio: The ratio is drawn uniformly between them; where they are equal nothing is drawn.
-        fit: ``inside``: the image fits into the base. ``cover``: the base's shorter side is the image's shorter side.
-            ``stretch``: the image takes the size of the base, whatever its proportions.
-        interpolation: Of the image, ``linear`` or ``cubic``.
+        min_ratio, max_ratio: The ratio is uniform between them. If they are equal, nothing is drawn.
+        fit: With ``inside``, the image fits into the base. With ``cover``, its shorter side is the base's shorter side.
+            With ``stretch``, it has the size of the base, and its proportions are not kept.
+        interpolation: ``linear`` or ``cubic``, for the image.
 
     Raises:
         UserError: An argument is out of range.
@@ -59,9 +59,11 @@ class ResizeByRatio:
             for key, value in (("min_ratio", min_ratio), ("max_ratio", max_ratio))
         )
         if min_ratio > max_ratio:
-            raise UserError(f"{name}: min_ratio is {min_ratio} and must not be larger than max_ratio, {max_ratio}.")
+            raise UserError(
+                f"{name}: min_ratio is {min_ratio} and must not be larger than max_ratio, which is {max_ratio}."
+            )
 
-    def __call__(self, data: dict) -> dict:
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """Resize ``img`` (H, W[, C]) and all ``gt_fields``; 8-bit values in float32 become uint8."""
         image = eight_bit(data["img"])
         height, width = image.shape[:2]
@@ -73,26 +75,26 @@ class ResizeByRatio:
             data[key] = _resize(data[key], new_size, cv2.INTER_NEAREST)
         return data
 
-    def _new_size(self, width: int, height: int) -> tuple:
-        """(width, height) of what an image of that size becomes."""
+    def _new_size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of the resized image, from those of the image."""
         ratio = self.min_ratio
         if self.min_ratio < self.max_ratio:
-            # The draw and the arithmetic of the peers: numpy's uniform() may differ from it in the last bit.
+            # The peers draw and compute like this. The last bit of numpy's uniform() may differ.
             ratio = np.random.random_sample() * (self.max_ratio - self.min_ratio) + self.min_ratio
-        bound = [max(int(side * ratio), 1) for side in self.base_size]
+        bound = max(int(self.base_size[0] * ratio), 1), max(int(self.base_size[1] * ratio), 1)
         if self.fit == "stretch":
-            return tuple(bound)
+            return bound
         if self.fit == "cover":
             factor = min(bound) / min(width, height)
             return round(width * factor), round(height * factor)
         factor = min(max(bound) / max(width, height), min(bound) / min(width, height))
-        # The shorter side of a picture 5000 times as long as wide would vanish.
+        # Without the 1, the shorter side of a picture of 5000x7 pixels would vanish.
         return max(int(width * factor + 0.5), 1), max(int(height * factor + 0.5), 1)
 
 
-def _resize(image: np.ndarray, new_size: tuple, interpolation: int) -> np.ndarray:
+def _resize(image: np.ndarray, new_size: tuple[int, int], interpolation: int) -> np.ndarray:
     width, height = new_size
     if image.shape[:2] == (height, width):
         return image
-    # OpenCV drops the channel axis where there is one channel.
+    # OpenCV drops the channel axis of an image with one channel.
     return cv2.resize(image, new_size, interpolation=interpolation).reshape(height, width, *image.shape[2:])

@@ -1,6 +1,6 @@
-"""The 47 published rows: what their publishers say of them, the YAML files that repeat them, and a check of the two.
+"""The 47 published recipes: the facts that their publishers state, and a check of our YAML files against them.
 
-They are SSSegmentation's rows of the three models, mmsegmentation's of PSANet, and PSANet_paddle's one.
+SSSegmentation publishes rows of all three models, mmsegmentation those of PSANet, and PSANet_paddle one row.
 
-``python -m paddleseg_ext.zoo --help`` lists the commands. The facts are in ``published.yml``.
+``published.yml`` holds the facts. ``python -m paddleseg_ext.zoo --help`` lists the commands.
 """

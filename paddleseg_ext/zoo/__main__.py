@@ -2,8 +2,9 @@
 
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import paddleseg_ext  # noqa: F401  before paddle: see there
 from paddleseg_ext import cli
@@ -19,20 +20,21 @@ python -m paddleseg_ext.zoo convert psanet_resnet50_os8_voc12aug_512x512_60e_sss
 python -m paddleseg_ext.zoo convert psanet_resnet50_os8_voc12aug_512x512_60e_ssseg --checkpoint downloads/psanet.pth
 """
 COMMANDS = {
-    "list": "print the rows, a line each.",
-    "show": "print everything the table says of the ROWs.",
-    "check": "build what the YAML files of the ROWs (default: all, and the authors' own) describe and compare it with "
-    "what was published.",
-    "convert": "fetch the published checkpoint of a ROW, convert it, and say how to evaluate it and what to expect.",
-    "readme": "write the tables in configs/*/README.md anew.",
+    "list": "print one line for each row.",
+    "show": "print all published facts of the ROWs.",
+    "check": "build the YAML files of the ROWs (default: all, and the authors' own) and compare them with the "
+    "published facts.",
+    "convert": "fetch and convert the published checkpoint of a ROW, and print how to evaluate it and the published "
+    "figures.",
+    "readme": "write the tables in configs/*/README.md again.",
 }
 
 
-def parse(arguments: Sequence[str]):
+def parse(arguments: Sequence[str]) -> Namespace:
     """The words and flags of the command line."""
     parser = cli.Parser(
         "The 47 rows that SSSegmentation (PSANet, PSPNet, ISANet), mmsegmentation (PSANet) and PSANet_paddle publish.\n"
-        "Their figures are the publishers'.",
+        "All figures are the publishers' own.",
         EXAMPLES,
     )
     parser.prog = "python -m paddleseg_ext.zoo"
@@ -43,7 +45,7 @@ def parse(arguments: Sequence[str]):
         "rows",
         nargs="*",
         metavar="ROW",
-        help="a row's name, its YAML file, or the publisher's name for it; for show, check and convert.",
+        help="for show, check and convert: a row's name, its YAML file, or the publisher's name of it.",
     )
     parser.add_argument("--model", metavar="NAME", help="list and check: only PSANet, PSPNet or ISANet.")
     parser.add_argument("--dataset", metavar="NAME", help="list and check: only cityscapes, ade20k or voc12aug.")
@@ -53,23 +55,25 @@ def parse(arguments: Sequence[str]):
         metavar="NAME",
         help="list and check: only ssseg, mmseg or psanet_paddle.",
     )
-    parser.add_argument("--json", action="store_true", help="list and show: as JSON.")
+    parser.add_argument("--json", action="store_true", help="list and show: print JSON.")
     parser.add_argument(
-        "--checkpoint", metavar="FILE", help="convert: the published file, fetched before; nothing is fetched then."
+        "--checkpoint", metavar="FILE", help="convert: the published file, if you have it; then nothing is fetched."
     )
     parser.add_argument(
-        "--output", metavar="DIR", help="convert: gets model.pdparams and what is fetched (default: output/zoo/ROW)."
+        "--output",
+        metavar="DIR",
+        help="convert: folder for model.pdparams and the fetched file (default: output/zoo/ROW).",
     )
     # Flags may stand between the command and its rows.
     return parser.parse_intermixed_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what the command line asks."""
+    """Run the command; see ``--help``."""
     flags = parse(arguments)
     selected = select(flags.model, flags.dataset, flags.implementation)
     if flags.command in ("list", "readme") and flags.rows:
-        raise UserError(f"{flags.command} takes no rows; `show {flags.rows[0]}` shows one.")
+        raise UserError(f"{flags.command} takes no rows; use `show {flags.rows[0]}`.")
     if flags.command != "convert" and (flags.checkpoint or flags.output):
         raise UserError(f"--checkpoint and --output are flags of convert, not of {flags.command}; leave them out.")
     rows = [find_row(row, among_authors=flags.command == "check") for row in flags.rows]
@@ -95,7 +99,7 @@ def _list(names: Sequence[str], as_json: bool) -> None:
     if as_json:
         print(json.dumps([listing.summary(name) for name in names], indent=1))
     else:
-        print(listing.list_rows(names) if names else "no row has all of these.")
+        print(listing.list_rows(names) if names else "no row matches all of these.")
 
 
 def _show(names: Sequence[str], as_json: bool) -> None:
@@ -106,11 +110,12 @@ def _show(names: Sequence[str], as_json: bool) -> None:
 
 
 def _check(names: Sequence[str], what: str = "") -> None:
-    # Paddle's models are wanted here only.
+    # Only this command and convert need Paddle's models.
     from paddleseg_ext.zoo.check import check_row
 
     _require_configs()
-    backbones, good = {}, 0
+    backbones: dict[str, Any] = {}
+    good = 0
     for name in names:
         found = check_row(name, backbones)
         good += not found
@@ -118,13 +123,13 @@ def _check(names: Sequence[str], what: str = "") -> None:
             print(f"{name}: {difference}", flush=True)
     print(f"{what}{good} of {len(names)}")
     if good < len(names):
-        raise UserError("the YAML files of the rows above do not build what was published; correct them.")
+        raise UserError("the YAML files of the rows above differ from the published facts; correct them.")
 
 
 def _convert(names: Sequence[str], checkpoint: Optional[str], output: Optional[str]) -> None:
     if len(names) != 1:
         raise UserError("convert needs the name of one row; `python -m paddleseg_ext.zoo list` prints them.")
-    # As for check.
+    # See _check.
     from paddleseg_ext.zoo.convert import convert_row
 
     _require_configs()
@@ -133,7 +138,7 @@ def _convert(names: Sequence[str], checkpoint: Optional[str], output: Optional[s
 
 def _require_configs() -> None:
     if not CONFIGS.is_dir():
-        raise UserError(f"the folder {CONFIGS} is missing: only a clone of the repository has the YAML files.")
+        raise UserError(f"the folder {CONFIGS} is missing; use a clone of the repository, which has the YAML files.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whether what a YAML file builds is what was published."""
+"""The comparison of a YAML file's models, data and schedules with the published facts."""
 
 import math
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from typing import Any
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.zoo import curves
 from paddleseg_ext.zoo.built import built_facts
-from paddleseg_ext.zoo.table import authors, config_path, published
+from paddleseg_ext.zoo.table import Facts, authors, config_path, published
 
 _ABSENT = "nothing"
-# Facts that no YAML file can be held to: where they come from, figures, and what follows from others.
+# A YAML file does not have these facts: sources, figures, and values that follow from other facts.
 _NOT_BUILT = {
     "source",
     "peer",
@@ -26,8 +26,8 @@ _NOT_BUILT = {
 }
 
 
-def check_row(name: str, backbones: dict) -> list:
-    """Differences between a row and what its YAML file builds, a sentence each.
+def check_row(name: str, backbones: dict[str, Any]) -> list[str]:
+    """A sentence for each difference between a row and its built YAML file.
 
     Args:
         name: The row.
@@ -46,7 +46,7 @@ def check_row(name: str, backbones: dict) -> list:
 
 
 def among(expected: Any, found: Any) -> Any:
-    """Of ``found`` what ``expected`` speaks of. A test protocol is spoken of whole."""
+    """The entries of ``found`` that ``expected`` has, too. A test protocol (``test``) keeps all its entries."""
     if not isinstance(expected, dict) or not isinstance(found, dict):
         return found
     return {
@@ -54,8 +54,8 @@ def among(expected: Any, found: Any) -> Any:
     }
 
 
-def expected_facts(row: dict) -> dict:
-    """What a row of the table asks of its YAML file, in the shape of ``built_facts``."""
+def expected_facts(row: Facts) -> Facts:
+    """The facts that a row demands of its YAML file, in the form of ``built_facts``."""
     facts = {key: value for key, value in row.items() if key not in _NOT_BUILT}
     facts["data"] = {key: value for key, value in row["data"].items() if key != "train_images"}
     facts["schedule"] = {key: row["schedule"][key] for key in ("iterations", "decay_steps")}
@@ -66,8 +66,8 @@ def expected_facts(row: dict) -> dict:
     return facts
 
 
-def differences(published_facts: Any, found: Any, key: str = "") -> Iterator[tuple]:
-    """(key, published, found) wherever two facts differ; numbers may differ in what floating point leaves open."""
+def differences(published_facts: Any, found: Any, key: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """(key, published, found) of every fact that differs. Numbers may differ by rounding."""
     if isinstance(published_facts, dict) and isinstance(found, dict):
         for name in (*published_facts, *(name for name in found if name not in published_facts)):
             inner = f"{key}.{name}" if key else str(name)

@@ -1,32 +1,32 @@
-"""The published checkpoint of a row: fetched, converted for the row's YAML, and how to see that it was."""
+"""Fetching the published checkpoint of a row and converting it for the row's YAML."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Optional, Union
+from typing import Union
 
 from paddleseg_ext.convert.output import convert_file
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files.download import DownloadFailed, download, name_of
 from paddleseg_ext.zoo.listing import figure, host
-from paddleseg_ext.zoo.table import config_path, published, shown_path
+from paddleseg_ext.zoo.table import Facts, config_path, published, shown_path
 
-# OpenMMLab ends its files' names in the first digits of their SHA-256.
-_PROMISE = re.compile(r"-([0-9a-f]{8})\.pth$")
+# The names of OpenMMLab's files end in the first digits of their SHA-256.
+_DIGITS = re.compile(r"-([0-9a-f]{8})\.pth$")
 
 
 def convert_row(name: str, checkpoint: Union[str, Path, None] = None, output: Union[str, Path, None] = None) -> str:
     """Convert the published checkpoint of the row ``name``.
 
     Args:
-        checkpoint: The file, where it is here already; None fetches it.
-        output: The folder for ``model.pdparams``, its record and the fetched file; None: ``output/zoo/NAME``.
+        checkpoint: The published file; None fetches it.
+        output: The folder for ``model.pdparams``, its record and the fetched file; None is ``output/zoo/NAME``.
 
     Returns:
-        What was done, the command that evaluates the result, and the published figures, for people.
+        A text for the terminal: the result, the command that evaluates it, and the published figures.
 
     Raises:
-        UserError: The file cannot be fetched (says by hand from where to where), or is not of this row.
+        UserError: The file cannot be fetched (the sentence says how to do it by hand), or is not of this row.
     """
     row = published()[name]
     folder = Path("output", "zoo", name) if output is None else Path(output)
@@ -36,9 +36,9 @@ def convert_row(name: str, checkpoint: Union[str, Path, None] = None, output: Un
     conversion, record = convert_file(checkpoint, weights, notes, config=str(config_path(name)))
     lines = [
         f"{checkpoint} holds {conversion.found.title}: {record['tensors']} tensors, written to {weights}",
-        *_promise(checkpoint.name, record["sha256"]),
+        *_digest(checkpoint.name, record["sha256"]),
         *(f"note: {remark}" for remark in conversion.remarks),
-        f"published: mIoU {figure(row['miou'])} % on {row['data']['set']} {row['data']['val']}; to see it:",
+        f"published: mIoU {figure(row['miou'])} % on {row['data']['set']} {row['data']['val']}; to evaluate it:",
         f"  python val.py --config {shown_path(name)} --model_path {weights}",
     ]
     if row["miou_ms_flip"] is not None:
@@ -46,11 +46,11 @@ def convert_row(name: str, checkpoint: Union[str, Path, None] = None, output: Un
     return "\n".join(lines)
 
 
-def _fetched(name: str, row: dict, folder: Path) -> Path:
-    """The row's checkpoint in ``folder``, fetched unless it is there."""
+def _fetched(name: str, row: Facts, folder: Path) -> Path:
+    """The row's checkpoint in ``folder``; it is fetched if it is not there."""
     if host(row) == "Baidu":
         raise UserError(
-            f"{name}: its checkpoint is on {row['checkpoint_access']}, which has to be fetched by hand: open "
+            f"{name}: its checkpoint is on {row['checkpoint_access']} and cannot be fetched by a program; open "
             f"{row['checkpoint']} in a browser, then run this again with --checkpoint FILE."
         )
     addresses = list(_addresses(row))
@@ -70,18 +70,18 @@ def _fetched(name: str, row: dict, folder: Path) -> Path:
     )
 
 
-def _addresses(row: dict) -> Iterator[str]:
-    """Where the checkpoint may be: as published, and as SSSegmentation's later tables name the file."""
+def _addresses(row: Facts) -> Iterator[str]:
+    """Where the checkpoint may be: the published address, then that of SSSegmentation's later tables."""
     yield row["checkpoint"]
     if row["checkpoint"].endswith("_train.pth"):
         yield row["checkpoint"].replace("_train.pth", ".pth")
 
 
-def _promise(name: str, sha256: str) -> Iterator[str]:
-    match: Optional[re.Match] = _PROMISE.search(name)
+def _digest(name: str, sha256: str) -> Iterator[str]:
+    match = _DIGITS.search(name)
     if match is None:
         yield f"its SHA-256 is {sha256}"
     elif sha256.startswith(match[1]):
-        yield f"its SHA-256 is {sha256}, as its name promises"
+        yield f"its SHA-256 is {sha256}, which agrees with its name"
     else:
-        yield f"its SHA-256 is {sha256}, but its name promises {match[1]}...: it is not the file that was published"
+        yield f"its SHA-256 is {sha256}, but by its name it is {match[1]}...; this is not the published file"

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
-from paddleseg_ext.zoo.table import published, shown_path
+from paddleseg_ext.zoo.table import Facts, published, shown_path
 
-# What ``show`` begins with; the rest follows in the order of the table.
+# ``show`` begins with these facts; the others follow in the order of the table.
 _FIRST = (
     "peer",
     "config",
@@ -39,12 +39,12 @@ _HOSTS = {"github.com": "GitHub", "download.openmmlab.com": "OpenMMLab", "pan.ba
 
 
 def figure(value: Optional[float]) -> str:
-    """A published figure in percent, with a dash where none was published."""
+    """A published figure in percent, or a dash if none was published."""
     return "-" if value is None else f"{value:.2f}"
 
 
-def backbone(row: dict) -> str:
-    """A row's backbone, such as ``R50 os8``; vd is said, v1c is what all others have."""
+def backbone(row: Facts) -> str:
+    """A row's backbone and output stride, such as ``R50 os8``. The kind is shown only if it is not v1c."""
     kind = row["backbone"]["name"].rsplit("_", 1)[-1]
     return f"R{row['backbone']['depth']}{'' if kind == 'v1c' else f'-{kind}'} os{row['output_stride']}"
 
@@ -56,7 +56,7 @@ def host(row: dict) -> str:
 
 
 def list_rows(names: Sequence[str]) -> str:
-    """The rows ``names``, a line each, under a heading for each model that says where their YAML files are."""
+    """One line for each row of ``names``, below a heading for each model with the folder of its YAML files."""
     columns = {
         name: (
             backbone(published()[name]),
@@ -70,7 +70,8 @@ def list_rows(names: Sequence[str]) -> str:
         for name in names
     }
     widths = [max(map(len, column)) for column in zip(_TITLES, *columns.values())]
-    lines, model = [], None
+    lines: list[str] = []
+    model = None
     for name, values in columns.items():
         if published()[name]["model"] != model:
             model = published()[name]["model"]
@@ -79,8 +80,8 @@ def list_rows(names: Sequence[str]) -> str:
     return "\n".join(lines[1:])
 
 
-def summary(name: str) -> dict:
-    """What ``list`` says of a row, for JSON."""
+def summary(name: str) -> Facts:
+    """The facts that ``list --json`` prints of a row."""
     row = published()[name]
     return {
         "row": name,
@@ -99,15 +100,15 @@ def summary(name: str) -> dict:
     }
 
 
-def facts(name: str) -> dict:
-    """Everything the table says of a row, and where its YAML file is, for JSON."""
+def facts(name: str) -> Facts:
+    """The facts that ``show --json`` prints of a row: all of the table, and its YAML file."""
     row = published()[name]
     first = {key: row[key] for key in _FIRST if key in row}
     return {"row": name, "yaml": shown_path(name), **first, **row}
 
 
 def show_row(name: str) -> str:
-    """Everything the table says of a row, and how it is trained on four cards."""
+    """All facts of a row, and the command that trains it on four cards."""
     row = published()[name]
     cards = "" if row["source"] == "psanet_paddle" else "-m paddle.distributed.launch --gpus 0,1,2,3 "
     commands = [
@@ -119,7 +120,7 @@ def show_row(name: str) -> str:
     return "\n".join([*_facts(facts(name), ""), *commands])
 
 
-def _facts(values: dict, indent: str) -> Iterator[str]:
+def _facts(values: Facts, indent: str) -> Iterator[str]:
     for key, value in values.items():
         if isinstance(value, dict) and any(isinstance(inner, (dict, list)) for inner in value.values()):
             yield f"{indent}{key}:"

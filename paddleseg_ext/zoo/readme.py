@@ -1,12 +1,12 @@
-"""The tables of ``configs/<model>/README.md``, made from the table of published rows."""
+"""The READMEs in ``configs/<model>/``, written from the table of published rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 from paddleseg_ext.files.whole import write_whole
 from paddleseg_ext.zoo.listing import backbone, figure, host
-from paddleseg_ext.zoo.table import CONFIGS, authors, published, shown_path
+from paddleseg_ext.zoo.table import CONFIGS, Facts, authors, published, shown_path
 
 _PAPERS = {
     "PSANet": "[Point-wise Spatial Attention Network for Scene Parsing]"
@@ -30,7 +30,7 @@ _HEADER = """
 """.strip()
 
 _TEXT = """\
-<!-- Written by `python -m paddleseg_ext.zoo readme` from paddleseg_ext/zoo/published.yml: change that, not this. -->
+<!-- `python -m paddleseg_ext.zoo readme` writes this file from paddleseg_ext/zoo/published.yml; change that file. -->
 # {model}
 
 {paper}.
@@ -93,7 +93,7 @@ python val.py --config {config} --aug_eval \\
 
 
 def write() -> Iterator[Path]:
-    """Write the README of every model anew; yields their paths."""
+    """Write the README of every model; yields their paths."""
     for model in _PAPERS:
         path = path_of(model)
         with write_whole(path) as temporary:
@@ -102,7 +102,7 @@ def write() -> Iterator[Path]:
 
 
 def path_of(model: str) -> Path:
-    """Where the README of ``model`` is."""
+    """The path of the README of ``model``."""
     return CONFIGS / model.lower() / "README.md"
 
 
@@ -153,7 +153,7 @@ def _authors(model: str) -> str:
     return _AUTHORS.format(title=f"[{theirs.title}]({theirs.address})", lines="\n".join(lines))
 
 
-def _line(name: str, row: dict, remarks: list) -> str:
+def _line(name: str, row: Facts, remarks: Sequence[str]) -> str:
     marks = "".join(_mark(remarks.index(remark) + 1) for remark in row.get("remarks", ()))
     files = f"[checkpoint]({row['checkpoint']}), [log]({row['log']})"
     if host(row) == "Baidu":
@@ -172,7 +172,7 @@ def _line(name: str, row: dict, remarks: list) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _iterations(schedule: dict) -> str:
+def _iterations(schedule: Facts) -> str:
     epochs = f" ({schedule['epochs']} epochs)" if "epochs" in schedule else ""
     return f"{schedule['iterations']}{epochs}"
 

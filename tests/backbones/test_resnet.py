@@ -1,8 +1,11 @@
+"""ResNets with a deep stem: sizes, dilations, stems, wrong arguments."""
+
 import paddle
 import pytest
 from paddleseg.cvlibs import manager
 
 from paddleseg_ext.backbones import (
+    ResNet,
     ResNet18_v1c,
     ResNet50_deepstem,
     ResNet50_v1c,
@@ -53,9 +56,11 @@ def test_input_channels():
     assert ResNet18_v1c(in_channels=4, base_channels=8)(paddle.rand([1, 4, 64, 64]))[3].shape == [1, 64, 8, 8]
 
 
-def test_wrong_output_stride_is_told_in_a_sentence():
-    with pytest.raises(UserError, match="output_stride 4"):
+def test_wrong_arguments_are_named():
+    with pytest.raises(UserError, match="output_stride is 4 and must be one of 8, 16, 32"):
         ResNet50_v1c(output_stride=4)
+    with pytest.raises(UserError, match="depth is 34 and must be one of 18, 50, 101"):
+        ResNet(34)
 
 
 @pytest.mark.parametrize("build", [ResNet18_v1c, ResNet50_v1c, ResNet101_v1c, ResNet50_deepstem, ResNet101_deepstem])

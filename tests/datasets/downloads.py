@@ -54,12 +54,12 @@ def voc12aug(downloads: Path, work: Path) -> Path:
     names = {
         split: (voc / f"ImageSets/Segmentation/{split}.txt").read_text().split() for split in ("aug", "train", "val")
     }
-    labelled = [*names["aug"], names["train"][0], names["val"][0]]
+    labeled = [*names["aug"], names["train"][0], names["val"][0]]
     with tarfile.open(downloads / "benchmark.tgz", "w:gz") as archive:
-        for name in labelled:
+        for name in labeled:
             _add(archive, f"benchmark_RELEASE/dataset/cls/{name}.mat", mat(_label(voc, name)))
-        _add(archive, "benchmark_RELEASE/dataset/train.txt", "\n".join([labelled[0], labelled[-1]]).encode())
-        _add(archive, "benchmark_RELEASE/dataset/val.txt", ("\n".join(labelled[1:-1]) + "\n").encode())
+        _add(archive, "benchmark_RELEASE/dataset/train.txt", "\n".join([labeled[0], labeled[-1]]).encode())
+        _add(archive, "benchmark_RELEASE/dataset/val.txt", ("\n".join(labeled[1:-1]) + "\n").encode())
     return work
 
 

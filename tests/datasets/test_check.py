@@ -1,4 +1,4 @@
-"""``python -m paddleseg_ext.datasets.check`` tells what is missing or wrong, and training does before it starts."""
+"""``python -m paddleseg_ext.datasets.check`` reports what is missing or wrong; training does so before it starts."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def root(layout, tmp_path) -> Path:
 
 
 @pytest.fixture
-def told(layout, root, capsys):
+def reported(layout, root, capsys):
     """Run the check; returns its exit code and everything it says."""
 
     def run(*arguments):
@@ -41,18 +41,18 @@ def first_pair(layout, root, number=0):
     return layout.pairs(root, next(iter(layout.modes)))[number]
 
 
-def test_a_part_is_told_from_the_whole(layout, told):
-    code, text = told()
+def test_a_part_is_not_the_whole(layout, reported):
+    code, text = reported()
     assert code == 1
     for (mode, expected), count in zip(layout.modes.items(), (6, 2)):
         assert f"  {mode}: {count} of {expected} images with labels" in text
     assert f"python {layout.script} DOWNLOADS` (docs/data.md" in text
-    code, text = told("--subset")
+    code, text = reported("--subset")
     assert code == 0
-    assert "will not compare with the published ones" in text
+    assert "cannot be compared with the published ones" in text
 
 
-def test_published_counts(layout, told, monkeypatch):
+def test_published_counts(layout, reported, monkeypatch):
     assert {name: list(one.modes.values()) for name, one in LAYOUTS.items()} == {
         "cityscapes": [2975, 500],
         "ade20k": [20210, 2000],
@@ -60,55 +60,55 @@ def test_published_counts(layout, told, monkeypatch):
     }
     monkeypatch.setitem(layout.modes, next(iter(layout.modes)), 6)
     monkeypatch.setitem(layout.modes, "val", 2)
-    code, text = told()
+    code, text = reported()
     assert code == 0
-    assert "Everything is there." in text
+    assert "The data set is complete." in text
 
 
-def test_missing_label(layout, root, told):
+def test_missing_label(layout, root, reported):
     label = first_pair(layout, root, 3).label
     label.unlink()
-    code, text = told("--subset")
+    code, text = reported("--subset")
     assert code == 1
-    assert f"1 without a label; the first that is missing: {label}" in text
+    assert f"1 without a label; the first missing file is {label}" in text
     assert ": 5 of" in text
 
 
-def test_missing_image(layout, root, told):
+def test_missing_image(layout, root, reported):
     image = first_pair(layout, root).image
     image.unlink()
-    code, text = told("--subset")
+    code, text = reported("--subset")
     assert code == 1
-    assert f"1 without an image; the first that is missing: {image}" in text
+    assert f"1 without an image; the first missing file is {image}" in text
 
 
-def test_sizes(layout, root, told):
+def test_sizes(layout, root, reported):
     image, label = first_pair(layout, root)
     Image.new("RGB", (10, 12)).save(image)
-    code, text = told("--subset")
+    code, text = reported("--subset")
     assert code == 1
     assert f"{image} and {label} have different sizes, 10x12 and 96x64 pixels" in text
     # Not looked at, not found.
-    assert told("--subset", "--samples", "0")[0] == 0
+    assert reported("--subset", "--samples", "0")[0] == 0
 
 
-def test_values(layout, root, told):
+def test_values(layout, root, reported):
     label = first_pair(layout, root).label
     most = layout.num_classes - 1 + layout.first_class
     Image.fromarray(np.full((64, 96), most, np.uint8)).save(label)
-    assert told("--subset")[0] == 0
+    assert reported("--subset")[0] == 0
     Image.fromarray(np.full((64, 96), most + 1, np.uint8)).save(label)
-    code, text = told("--subset")
+    code, text = reported("--subset")
     assert code == 1
     assert f"{label} holds the value {most + 1}, but {layout.title} has {layout.first_class} to {most}" in text
     Image.new("RGB", (96, 64)).save(label)
-    assert f"{label} has 3 channels" in told("--subset")[1]
+    assert f"{label} has 3 channels" in reported("--subset")[1]
 
 
-def test_damaged_image(layout, root, told):
+def test_damaged_image(layout, root, reported):
     image = first_pair(layout, root).image
     image.write_bytes(image.read_bytes()[:200])
-    code, text = told("--subset")
+    code, text = reported("--subset")
     assert code == 1
     assert f"{image} cannot be read" in text
 

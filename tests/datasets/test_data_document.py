@@ -46,7 +46,7 @@ def test_every_command_works(tmp_path, monkeypatch, capsys):
         main = importlib.import_module(module).main
         assert cli.run(main, [os.path.expanduser(word) for word in arguments]) == 0, (module, capsys.readouterr().err)
     text = capsys.readouterr().out
-    assert text.count("Everything is there.") == 3
+    assert text.count("The data set is complete.") == 3
     assert {path.name for path in Path("data").iterdir()} == {"cityscapes", "ADEChallengeData2016", "VOCdevkit"}
 
 

@@ -69,7 +69,7 @@ def test_from_the_archives(name, packed, tmp_path, capsys):
     before = {path: os.stat(file).st_mtime_ns for path, file in files(root).items()}
     assert lay_out(name, packed[0], "--root", root) == 0
     assert {path: os.stat(file).st_mtime_ns for path, file in files(root).items()} == before
-    assert "0 files put below" in capsys.readouterr().out
+    assert "0 files were put below" in capsys.readouterr().out
 
 
 def test_paddleseg_reads_it(name, packed, tmp_path):
@@ -109,7 +109,7 @@ def test_goes_on_where_it_was(name, packed, tmp_path, capsys):
     half[1].unlink()
     half[-1].write_bytes(half[-1].read_bytes()[:-5])
     assert lay_out(name, packed[0], "--root", root) == 0
-    assert "0 files put below" not in capsys.readouterr().out
+    assert "0 files were put below" not in capsys.readouterr().out
     require_same(root, packed[1])
 
 
@@ -208,7 +208,7 @@ def test_a_picture_in_the_place_of_a_label_is_named(tmp_path, capsys):
     next((tmp_path / "root").glob("gtFine/train/*/*labelTrainIds.png")).unlink()
     Image.fromarray(np.full((4, 4), 99, np.uint8)).save(label)
     assert lay_out("cityscapes", "--root", tmp_path / "root") == 1
-    assert f"{label} is no label image of Cityscapes" in sentence(capsys)
+    assert f"{label} is not a label image of Cityscapes" in sentence(capsys)
     label.write_bytes(label.read_bytes()[:40])
     assert lay_out("cityscapes", "--root", tmp_path / "root") == 1
     assert f"{label} cannot be converted" in sentence(capsys)
@@ -217,8 +217,8 @@ def test_a_picture_in_the_place_of_a_label_is_named(tmp_path, capsys):
 def test_a_mat_file_of_something_else_is_named(tmp_path, capsys):
     downloads.voc12aug(tmp_path / "downloads", tmp_path / "expected")
     for content, words in (
-        (b"no mat", "is no label of SBD"),
-        (downloads.mat(np.full((3, 3), 77, np.uint8)), "holds no"),
+        (b"no mat", "is not a label of SBD"),
+        (downloads.mat(np.full((3, 3), 77, np.uint8)), "is not an image of the classes"),
     ):
         with tarfile.open(tmp_path / "downloads/benchmark.tgz", "w:gz") as archive:
             downloads._add(archive, "benchmark_RELEASE/dataset/cls/2000_000000.mat", content)

@@ -1,31 +1,23 @@
-"""The folder that the generator writes, and the data set that reads it."""
+"""The folder that the generator writes."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from paddleseg.cvlibs import manager
 from PIL import Image
 
 from paddleseg_ext import cli
 from paddleseg_ext.config.build import Builder
 from paddleseg_ext.config.config import load_config
-from paddleseg_ext.datasets import QuickstartScenes, quickstart, street
+from paddleseg_ext.datasets import quickstart, street
 from paddleseg_ext.errors import UserError
+from tests.datasets.conftest import TINY
 
 CONFIG = Path(__file__).parents[2] / "configs" / "quickstart" / "psanet_resnet18_quickstart.yml"
-TINY = {"train": 4, "val": 2, "size": (32, 64)}
 
 
 def _contents(root: Path) -> dict:
     return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("data") / "scenes"
-    assert quickstart.generate(root, seed=7, **TINY)
-    return root
 
 
 def test_same_seed_same_bytes(scenes, tmp_path):
@@ -92,14 +84,14 @@ def test_another_data_set_is_refused(scenes, arguments, words):
 @pytest.mark.parametrize("name", ["notes.txt", "quickstart.json"])
 def test_a_foreign_folder_is_refused(tmp_path, name):
     (tmp_path / name).write_text("mine")
-    with pytest.raises(UserError, match="something else"):
+    with pytest.raises(UserError, match="is not a quickstart data set"):
         quickstart.generate(tmp_path, **TINY)
     assert _contents(tmp_path) == {name: b"mine"}
 
 
 def test_a_file_in_the_way_is_refused(tmp_path):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(UserError, match="something else"):
+    with pytest.raises(UserError, match="is not a quickstart data set"):
         quickstart.generate(tmp_path / "file", **TINY)
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -139,7 +131,7 @@ def test_of_two_processes_at_once_the_quicker_one_wins(tmp_path, monkeypatch):
         ({"seed": -1}, "seed"),
         ({"train": 0}, "training"),
         ({"val": 0}, "validation"),
-        ({"size": (31, 64)}, "31 by 64"),
+        ({"size": (31, 64)}, "31x64 pixels"),
     ],
 )
 def test_arguments_out_of_range(tmp_path, arguments, words):
@@ -157,30 +149,6 @@ def test_command_line(tmp_path, capsys):
     assert cli.run(quickstart.main, [*words, "--seed", "1"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("error: ") and "remove it" in error and error.count("\n") == 1
-
-
-def test_data_set_is_registered_and_reads(scenes):
-    normalize = manager.TRANSFORMS["Normalize"]()
-    assert manager.DATASETS["QuickstartScenes"] is QuickstartScenes
-    for mode, shape in (("train", TINY["size"]), ("val", (1, *TINY["size"]))):
-        dataset = QuickstartScenes([normalize], str(scenes), mode)
-        assert len(dataset) == TINY[mode] and dataset.num_classes == 9 and dataset.ignore_index == 255
-        sample = dataset[0]
-        assert sample["img"].shape == (3, *TINY["size"]) and sample["img"].dtype == np.float32
-        assert sample["label"].shape == shape
-
-
-def test_missing_data_set_names_the_command(tmp_path):
-    with pytest.raises(UserError, match=r"python -m paddleseg_ext.datasets.quickstart --output .*nowhere"):
-        QuickstartScenes([], str(tmp_path / "nowhere"), "val")
-    config = load_config(str(CONFIG), opts=[f"train_dataset.dataset_root={tmp_path / 'nowhere'}"])
-    with pytest.raises(UserError, match=r"python -m paddleseg_ext.datasets.quickstart --output .*nowhere"):
-        Builder(config).build("train_dataset")
-
-
-def test_unknown_mode(scenes):
-    with pytest.raises(UserError, match="'test'"):
-        QuickstartScenes([], str(scenes), "test")
 
 
 def test_configuration_builds_and_its_attention_reaches_from_corner_to_corner(scenes):

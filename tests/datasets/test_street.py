@@ -25,7 +25,7 @@ def test_twins_differ_only_at_the_landmark(twins):
         landmark = (road_label == street.LANDMARK) | (canal_label == street.LANDMARK)
         grown = np.pad(landmark, 1)
         reach = np.zeros_like(landmark)
-        for down in range(3):  # The lens spreads each pixel over its eight neighbours.
+        for down in range(3):  # The lens spreads each pixel over its eight neighbors.
             for right in range(3):
                 reach |= grown[down : down + HEIGHT, right : right + WIDTH]
         differs = (road != canal).any(axis=2)

@@ -192,8 +192,8 @@ def with_settings(model, path, **changes) -> str:
 
 
 BAD_SETTINGS = {
-    "of another origin": ({}, "does not say how to prepare images for it"),
-    "unknown transform": ({"transforms": [{"type": "Blur"}]}, "with the transform Blur, which this program has not"),
+    "of another origin": ({}, "does not describe how to prepare images"),
+    "unknown transform": ({"transforms": [{"type": "Blur"}]}, "the transform Blur, which this program does not have"),
     "by chance": ({"transforms": [{**RATIO, "min_ratio": 0.5}]}, "a.png: the transform ResizeByRatio draws its ratio"),
     "too large": ({"transforms": [{**PAD, "target_size": [40, 40]}]}, "a.png: it is 96x64 pixels"),
     "averaged": ({"test_config": {"aug_eval": True}}, "averages over scales or mirrored images"),
@@ -219,7 +219,7 @@ def test_it_looks_for_the_images_that_predict_looks_for(infer, project, tmp_path
     assert found == [(image.path, image.name) for image in image_list.find_images(tmp_path)]
     assert [name for _, name in found] == ["a", "b", "c"]
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("warning")]
-    assert f"left out, as OpenCV {cv2.__version__} cannot read: {tmp_path / 'd.heic'};" in line
+    assert f"left out, because OpenCV {cv2.__version__} cannot read: {tmp_path / 'd.heic'};" in line
 
 
 BAD_WORDS = {

@@ -8,34 +8,11 @@ from pathlib import Path
 
 import filelock
 import pytest
-from paddleseg.utils import logger
 
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.ops import backend, library
+from paddleseg_ext.ops import library
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def said(monkeypatch):
-    """The lines that were logged."""
-    lines = []
-    for level in ("info", "warning"):
-        monkeypatch.setattr(logger, level, lines.append)
-    return lines
-
-
-@pytest.fixture
-def fresh(monkeypatch, tmp_path, said):
-    """A process that has not looked for a library yet, with no wheel and an empty cache."""
-    monkeypatch.setenv("PADDLESEG_EXT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv(backend.VARIABLE, raising=False)
-    monkeypatch.setattr(library, "_loaded", None)
-    monkeypatch.setattr(library, "_reason", None)
-    monkeypatch.setattr(library, "WHEEL", "paddleseg_ext_ops_of_this_test")
-    backend.selected_backend.cache_clear()
-    yield tmp_path
-    backend.selected_backend.cache_clear()
 
 
 def wheel(folder: Path, monkeypatch, **changes) -> Path:
@@ -74,44 +51,6 @@ def test_a_wheel_without_a_stamp_is_refused(fresh, monkeypatch, said):
     (path.parent / library._recipe().STAMP).write_text("{")
     assert library._from_wheel() is None
     assert len(said) == 1 and "no readable" in said[0]
-
-
-def test_no_compiler_means_the_native_backend_and_one_line(fresh, monkeypatch, said):
-    monkeypatch.delenv("CXX", raising=False)
-    monkeypatch.setenv("PATH", str(fresh))
-    assert backend.selected_backend() == "native"
-    assert backend.selected_backend() == "native"
-    assert [line for line in said if "native backend" in line and "No C++ compiler found" in line] == said
-    assert not list(fresh.rglob("*.so"))
-
-
-def test_a_compiler_that_fails_is_quoted(fresh, monkeypatch, said):
-    compiler = fresh / "broken-g++"
-    compiler.write_text("#!/bin/sh\necho 'psamask_op.cc:1: fatal error: the disk is made of cheese'\nexit 3\n")
-    compiler.chmod(0o755)
-    monkeypatch.setenv("CXX", str(compiler))
-    assert backend.selected_backend() == "native"
-    assert "made of cheese" in said[-1] and "exit code 3" in said[-1]
-    assert not list(fresh.rglob("*.so"))
-
-
-def test_compiled_and_nothing_else_is_an_error_when_there_is_none(fresh, monkeypatch):
-    monkeypatch.setenv("CXX", str(fresh / "missing"))
-    monkeypatch.setenv(backend.VARIABLE, "compiled")
-    with pytest.raises(UserError, match=r"PADDLESEG_EXT_OPS is compiled, but .* No C\+\+ compiler found"):
-        backend.selected_backend()
-
-
-def test_native_on_wish_builds_nothing(fresh, monkeypatch):
-    monkeypatch.setenv(backend.VARIABLE, "native")
-    assert backend.selected_backend() == "native"
-    assert not (fresh / "cache").exists()
-
-
-def test_an_unknown_wish_is_an_error(fresh, monkeypatch):
-    monkeypatch.setenv(backend.VARIABLE, "fast")
-    with pytest.raises(UserError, match="must be auto, compiled or native, not 'fast'"):
-        backend.selected_backend()
 
 
 def test_a_lock_that_is_held_too_long_is_named(fresh, monkeypatch):

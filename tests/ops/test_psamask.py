@@ -165,34 +165,6 @@ def test_one_integer_stands_for_both_sides_of_the_mask():
         ((1, 9, 4, 4), "collect", 3, "cuda", "'compiled' or 'native', not 'cuda'"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(shape, psa_type, mask, backend, said):
+def test_wrong_arguments_are_named(shape, psa_type, mask, backend, said):
     with pytest.raises(UserError, match=said):
         psamask(paddle.zeros(shape), psa_type, mask, backend)
-
-
-@pytest.mark.parametrize(
-    ("shape", "attributes", "said"),
-    [
-        ((1, 8, 4, 4), (0, 3, 3), "must have 9 channels"),
-        ((1, 9, 4), (0, 3, 3), "must have 4 dimensions"),
-        ((1, 9, 4, 4), (2, 3, 3), "psa_type must be 0"),
-        ((1, 9, 4, 4), (0, 0, 3), "at least 1 x 1"),
-    ],
-)
-def test_the_operator_itself_checks_what_it_is_given(shape, attributes, said):
-    """A program may reach it without passing the Python function."""
-    from paddleseg_ext.ops.backend import require
-    from paddleseg_ext.ops.compiled import _run_custom_op
-
-    require("compiled")
-    with pytest.raises((RuntimeError, ValueError, OSError), match=said):
-        _run_custom_op("psamask", paddle.zeros(shape), *attributes)
-
-
-def test_the_operator_refuses_whole_numbers():
-    from paddleseg_ext.ops.backend import require
-    from paddleseg_ext.ops.compiled import _run_custom_op
-
-    require("compiled")
-    with pytest.raises((RuntimeError, ValueError, OSError), match="dtype must be"):
-        _run_custom_op("psamask", paddle.zeros([1, 9, 4, 4], dtype="int32"), 0, 3, 3)

@@ -121,9 +121,9 @@ def test_worst_of_each_part():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"names": np.array(["b.weight"])}, "same parameters"),
-        ({"checksum": np.array(8)}, "same weights"),
-        ({"float32/train/more": np.array(1.0)}, "did not answer the same"),
+        ({"names": np.array(["b.weight"])}, "different parameters; only one of them has a.weight, b.weight"),
+        ({"checksum": np.array(8)}, "drew different weights"),
+        ({"float32/train/more": np.array(1.0)}, "answered different entries"),
         ({"float32/train/losses": np.array(1.0)}, "has the shape"),
     ],
 )

@@ -1,10 +1,9 @@
-"""The files and the table that a comparison leaves."""
+"""The Markdown table of comparisons."""
 
-import numpy as np
 import pytest
 
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.parity import files, report
+from paddleseg_ext.parity import report
 from paddleseg_ext.parity.limits import Difference
 from paddleseg_ext.parity.our_side import default_settings
 
@@ -50,27 +49,3 @@ def test_a_file_without_the_table_is_left_alone(tmp_path):
     with pytest.raises(UserError, match="has no table"):
         report.write(path, row())
     assert path.read_text() == "my notes\n"
-
-
-def test_arrays_are_saved_as_reprod_log_does(tmp_path):
-    answer = {
-        "names": np.array(["a"]),
-        "float64/loss/total": np.float64(4),
-        "float64/backward/gradient_norm.a": np.array(2.0),
-        "float64/backward/a.running_mean": np.arange(3.0),
-    }
-    paths = files.save(tmp_path, "paddle", answer)
-    assert {str(path.relative_to(tmp_path)) for path in paths} == {
-        "float64/loss_paddle.npy",
-        "float64/backward_paddle.npy",
-    }
-    # What reprod_log's ReprodDiffHelper.load_info does.
-    loaded = np.load(tmp_path / "float64" / "backward_paddle.npy", allow_pickle=True).tolist()
-    assert set(loaded) == {"gradient_norm.a", "a.running_mean"}
-    np.testing.assert_array_equal(loaded["a.running_mean"], np.arange(3.0))
-
-
-def test_differences_by_step(tmp_path):
-    files.save_differences(tmp_path, [difference(), difference(step="loss", largest=1.0, limit=1e-5)])
-    assert (tmp_path / "float32" / "forward_diff.txt").read_text().endswith("limit 5e-05, PASS\n")
-    assert (tmp_path / "float32" / "loss_diff.txt").read_text().endswith("limit 1e-05, FAIL\n")

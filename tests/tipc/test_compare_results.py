@@ -83,7 +83,7 @@ def test_other_pictures_are_told(run, capsys):
     path = next((run / "gt").rglob("*.png"))
     cv2.imwrite(str(path), np.zeros_like(cv2.imread(str(path), 0)))
     assert labels(run) == 1
-    assert "was recorded on other pictures" in capsys.readouterr().err
+    assert "have different pictures; compare with figures of the same pictures" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_of_two_trainings_every_loss_is_compared(run, capsys):
     ("arguments", "sentence"),
     (
         (("--log", "none.log"), "none.log cannot be read"),
-        (("--predict_dir", "none_*"), "nothing is called none_*"),
+        (("--predict_dir", "none_*"), "none_* does not exist; run the chain first"),
         ((), "give either --predict_dir or --log"),
     ),
 )

@@ -62,25 +62,29 @@ def test_psanet_paddles_files():
         ({}, (5,), "line 11: expected train_model_name:VALUE, got 'train_infer_img_dir:val.list'"),
         ({16: "norm_train train.py"}, (), "line 16: expected KEY:VALUE, got 'norm_train train.py'"),
         ({14: "--seed:1"}, (), "line 14: expected ##, got '--seed:1'"),
-        ({23: "eval_params"}, (), "line 23: 'eval_params' is no heading"),
-        ({27: "===infer_params==="}, (), "line 27: the section infer_params has no place here; expected export_params"),
-        ({1: "===base_train==="}, (), "line 1: the section base_train has no place here; expected train_params"),
-        ({4: "gpu_list:all"}, (), "line 4: 'all' is no list of cards"),
-        ({4: "gpu_list:0,"}, (), "line 4: '0,' is no list of cards"),
+        ({23: "eval_params"}, (), "line 23: 'eval_params' is not a heading"),
+        ({27: "===infer_params==="}, (), "line 27: the section infer_params cannot be here; expected export_params"),
+        ({1: "===base_train==="}, (), "line 1: the section base_train cannot be here; expected train_params"),
+        ({4: "gpu_list:all"}, (), "line 4: 'all' is not a list of cards"),
+        ({4: "gpu_list:0,"}, (), "line 4: '0,' is not a list of cards"),
         ({4: "gpu_list:-1|-1,-1|0", 5: "--device:cpu|gpu"}, (), "line 5: 2 devices for the 3 entries of gpu_list"),
-        ({2: "model_name:../.."}, (), "line 2: model_name '../..' names a folder"),
-        ({15: "trainer:../../x"}, (), "line 15: '../../x' is no name of a trainer"),
-        ({3: "python:python3.7.x"}, (), "line 3: there is no python3.7.x here"),
+        ({2: "model_name:../.."}, (), "line 2: model_name '../..' is not a plain name"),
+        ({15: "trainer:../../x"}, (), "line 15: '../../x' is not the name of a trainer"),
+        ({3: "python:python3.7.x"}, (), "line 3: the interpreter python3.7.x does not exist"),
         ({7: "--iters:lite_infer=1"}, (), "line 7: no value for the mode lite_train_lite_infer"),
         ({12: "train_infer_img_dir:none.list"}, (), "line 12: none.list does not exist; run bash test_tipc/prepare.sh"),
         ({}, range(40, 64), "ends in the section infer_params, before its line 40"),
-        ({}, range(29, 64), "ends in the section export_params, before its line 29; it is cut off"),
+        ({}, range(29, 64), "ends in the section export_params, before its line 29; the file is cut off"),
         ({}, (14,), "line 14: expected ##, got 'trainer:norm_train'"),
         ({}, (45,), "line 48: expected --image_path:VALUE, got '--save_log_path:null'; a line is missing"),
         ({}, (45, *range(53, 64)), "line 48: expected --image_path:VALUE, got '--save_log_path:null'"),
         ({51: "--save_dir"}, (), "line 51: expected KEY:VALUE, got '--save_dir'"),
         ({}, range(1, 64), "is empty"),
-        ({64: "seed:1"}, (), "line 64: 'seed:1' is no heading and train_benchmark_params is complete before it"),
+        (
+            {64: "seed:1"},
+            (),
+            "line 64: 'seed:1' is not a heading, but the section train_benchmark_params ends before it",
+        ),
     ),
 )
 def test_broken(chain, changes, drop, sentence):
@@ -100,7 +104,7 @@ def test_a_missing_quote_runs_nothing(chain):
 @pytest.mark.parametrize("script", ("prepare.sh", "test_train_inference_python.sh", "benchmark_train.sh"))
 def test_wrong_mode_or_file(chain, script):
     file = chain.write()
-    assert "the mode 'lite' is none of" in chain.refused(script, file, "lite")
+    assert "the mode 'lite' is unknown; use one of" in chain.refused(script, file, "lite")
     mode = "benchmark_train" if "benchmark" in script else MODE
     assert "no.txt does not exist" in chain.refused(script, "no.txt", mode)
     assert "usage: bash test_tipc/" in chain.refused(script)
@@ -109,7 +113,7 @@ def test_wrong_mode_or_file(chain, script):
 @pytest.mark.parametrize("script", ("test_paddle2onnx.sh", "test_train_dy2static_python.sh"))
 def test_the_other_chains(chain, script):
     assert "usage: bash test_tipc/" in chain.refused(script)
-    assert "has no place here" in chain.refused(script, chain.write())
+    assert "cannot be here" in chain.refused(script, chain.write())
 
 
 @pytest.mark.parametrize(
@@ -150,7 +154,7 @@ def test_a_benchmark_that_is_disabled(chain):
     file = chain.write({57: "===disable_train_benchmark===", 63: "log_iters:1;skip_iters:2;repeats:4"})
     assert chain.run("test_train_inference_python.sh", file, MODE).returncode == 0
     sentence = chain.run("benchmark_train.sh", file, "benchmark_train").stderr
-    assert "says ===disable_train_benchmark===, so its speed is not measured" in sentence
+    assert "has the section ===disable_train_benchmark===, which is not measured" in sentence
     file.write_text(file.read_text().replace("disable_train_benchmark", "train_benchmark_params"))
     assert chain.run("benchmark_train.sh", file, "benchmark_train").returncode == 0
     train = [call for call in chain.calls() if "--repeats=4" in call]

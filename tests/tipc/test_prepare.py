@@ -107,7 +107,7 @@ def test_a_bad_folder_changes_nothing(prepare, tmp_path, capsys):
     assert prepare() == 0
     (tmp_path / "empty").mkdir()
     assert prepare(folder=tmp_path / "empty") == 1
-    assert "empty is no Cityscapes that can be used" in capsys.readouterr().err
+    assert "empty is not a usable Cityscapes" in capsys.readouterr().err
     write_tiny("cityscapes", tmp_path / "half", size=(16, 32))
     next((tmp_path / "half" / "gtFine").rglob("*_labelTrainIds.png")).unlink()
     assert prepare(folder=tmp_path / "half") == 1
@@ -121,7 +121,7 @@ def test_a_folder_of_the_user_is_not_replaced(prepare, tmp_path, capsys):
     write_tiny("cityscapes", tmp_path / "data" / "cityscapes", size=(16, 32))
     before = sorted(tmp_path.rglob("*.png"))
     assert prepare() == 1
-    assert "was not made by prepare.sh; move it away" in capsys.readouterr().err
+    assert "move it away, or use it: prepare.sh FILE MODE" in capsys.readouterr().err
     assert set(before) <= set(tmp_path.rglob("*.png"))
 
 

@@ -23,7 +23,7 @@ NORMALIZE = {"type": "Normalize", "mean": [0.485, 0.456, 0.406], "std": [0.229, 
 PAD = {"type": "PadToSize", "target_size": [96, 88]}
 
 
-class StrongestColour(paddle.nn.Layer):
+class StrongestColor(paddle.nn.Layer):
     """A network whose label is the channel with the largest value, and that sees a few pixels around."""
 
     def __init__(self, num_classes: int) -> None:
@@ -38,10 +38,10 @@ class StrongestColour(paddle.nn.Layer):
 
 @pytest.mark.parametrize("steps", [[RESIZE, NORMALIZE, PAD], [RESIZE, PAD, NORMALIZE]], ids=["pad last", "pad raw"])
 def test_infer_writes_what_predict_writes(steps, scenes, picture, monkeypatch):
-    monkeypatch.setitem(manager.MODELS.components_dict, "StrongestColour", StrongestColour)
+    monkeypatch.setitem(manager.MODELS.components_dict, "StrongestColor", StrongestColor)
     config = yaml.safe_load((scenes / "config.yml").read_text())
     config["val_dataset"]["transforms"] = steps
-    config.update(model={"type": "StrongestColour"}, loss={"types": [{"type": "CrossEntropyLoss"}], "coef": [1]})
+    config.update(model={"type": "StrongestColor"}, loss={"types": [{"type": "CrossEntropyLoss"}], "coef": [1]})
     (scenes / "config.yml").write_text(yaml.safe_dump(config))
     model = Builder(load_config(scenes / "config.yml")).build("model")
     paddle.save(model.state_dict(), str(scenes / "model.pdparams"))

@@ -42,10 +42,10 @@ def test_views():
 @pytest.mark.parametrize(
     "shape, settings, words",
     [
-        ((32, 24, 1), IMAGENET, "mean has 3 numbers and the image has 1 channels"),
-        ((32, 24, 3), {"mean": [0.5, 0.5], "std": [0.5]}, "mean has 2 numbers and the image has 3 channels"),
-        ((32, 24, 3), {"mean": [0.5], "std": [0.5] * 4}, "std has 4 numbers and the image has 3 channels"),
-        ((32, 24), IMAGENET, "mean has 3 numbers and the image has 1 channels"),
+        ((32, 24, 1), IMAGENET, "mean has 3 numbers, but the image has 1 channels"),
+        ((32, 24, 3), {"mean": [0.5, 0.5], "std": [0.5]}, "mean has 2 numbers, but the image has 3 channels"),
+        ((32, 24, 3), {"mean": [0.5], "std": [0.5] * 4}, "std has 4 numbers, but the image has 3 channels"),
+        ((32, 24), IMAGENET, "mean has 3 numbers, but the image has 1 channels"),
     ],
 )
 def test_wrong_number_of_values(dtype, scale, shape, settings, words):
@@ -105,7 +105,7 @@ def test_bad_settings(settings, words):
 
 
 def test_bgr_of_a_gray_image():
-    with pytest.raises(UserError, match="channel_order BGR is for images of three channels and this one has 1"):
+    with pytest.raises(UserError, match="channel_order BGR needs three channels, but the image has 1"):
         manager.TRANSFORMS["Normalize"](channel_order="BGR")({"img": np.zeros((8, 9, 1), "uint8")})
 
 

@@ -119,7 +119,7 @@ def test_too_large(picture, training_data, build):
 
 
 def test_wrong_number_of_values(picture, training_data, build):
-    with pytest.raises(UserError, match=r"im_padding_value has 2 numbers and the image 3 channel\(s\)"):
+    with pytest.raises(UserError, match=r"im_padding_value has 2 numbers, but the image has 3 channel\(s\)"):
         build("PadToSize", target_size=[16, 16], im_padding_value=[1, 2])(training_data(*picture(9, 14)))
 
 

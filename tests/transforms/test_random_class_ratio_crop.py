@@ -7,7 +7,7 @@ from paddleseg_ext.errors import UserError
 
 
 def good(label: np.ndarray, ratio: float) -> bool:
-    """More than one class, and none with ``ratio`` of the labelled pixels or more."""
+    """More than one class, and none with ``ratio`` of the labeled pixels or more."""
     shares = [np.mean(label[label != 255] == value) for value in np.unique(label[label != 255])]
     return len(shares) > 1 and max(shares) < ratio
 

@@ -1,4 +1,4 @@
-"""The YAML files of the published rows say nothing twice, and keep their meaning under the flags of train.py."""
+"""The YAML files of the published rows: no key is redundant, and the flags of train.py keep their meaning."""
 
 import copy
 

@@ -45,7 +45,7 @@ def test_fetches_converts_and_says_what_to_expect(zoo, small, server, scenes):
     for _ in range(2):
         code, out, _ = zoo(ROW, "--output", folder)
         assert code == 0
-    # What is there is not fetched again.
+    # The second time, nothing is fetched.
     assert server.asked == ["/ssseg_pspnet/pspnet_train.pth"]
     assert "SSSegmentation's PSPNet" in out
     line = f"  python val.py --config configs/pspnet/{ROW}.yml --model_path {folder}/model.pdparams"
@@ -63,7 +63,7 @@ def test_fetches_converts_and_says_what_to_expect(zoo, small, server, scenes):
     assert record["published_at"] == published()[ROW]["checkpoint"]
 
 
-def test_what_was_not_compared_is_said(zoo, scenes, monkeypatch):
+def test_settings_that_were_not_compared_are_named(zoo, scenes, monkeypatch):
     config = describe(scenes, layout="mmseg")
     monkeypatch.setattr(convert, "config_path", lambda name: config)
     weights = {name: tensor(array) for name, array in their_weights(config, "mmseg").items()}
@@ -92,14 +92,14 @@ def test_the_publishers_name_and_several_scales(zoo, small, scenes, monkeypatch)
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_openmmlab_promises_a_sha256_in_the_name(zoo, small, scenes, kept):
+def test_openmmlabs_names_have_digits_of_the_sha256(zoo, small, scenes, kept):
     digest = hashlib.sha256(small.read_bytes()).hexdigest()
-    promised = digest[:8] if kept else "0123abcd"
-    path = small.rename(scenes / f"pspnet_20200605-{promised}.pth")
+    digits = digest[:8] if kept else "0123abcd"
+    path = small.rename(scenes / f"pspnet_20200605-{digits}.pth")
     code, out, _ = zoo(ROW, "--checkpoint", path, "--output", scenes / "made")
     assert code == 0
-    assert ("as its name promises" in out) == kept
-    assert ("but its name promises 0123abcd...: it is not the file that was published" in out) != kept
+    assert ("which agrees with its name" in out) == kept
+    assert ("but by its name it is 0123abcd...; this is not the published file" in out) != kept
 
 
 def test_without_a_network_says_what_to_fetch_and_where_to_put_it(zoo, small, scenes, monkeypatch):

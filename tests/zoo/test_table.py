@@ -84,7 +84,7 @@ def test_a_row_is_found_by_its_names(wanted):
 def test_an_authors_configuration_is_found_where_it_is_asked_for():
     name = "pspnet_resnet50_os8_ade20k_473x473_100e_semseg"
     assert find_row(f"configs/pspnet/{name}.yml", among_authors=True) == name
-    with pytest.raises(UserError, match=f"no published row; .*--config configs/pspnet/{name}.yml"):
+    with pytest.raises(UserError, match=f"not a published row; .*--config configs/pspnet/{name}.yml"):
         find_row(name)
 
 
@@ -99,5 +99,5 @@ def test_filters():
     assert len(select()) == 47
     assert len(select(model="psanet", dataset="Cityscapes", implementation="mmseg")) == 8
     assert select(implementation="psanet_paddle") == ["psanet_resnet50_os8_cityscapes_1024x512_80k"]
-    with pytest.raises(UserError, match=r"--dataset voc: no row has it; there are ade20k, cityscapes, voc12aug"):
+    with pytest.raises(UserError, match=r"--dataset voc: no row has it; use one of ade20k, cityscapes, voc12aug"):
         select(dataset="voc")

@@ -1,4 +1,4 @@
-"""Lay out ADE20K for PaddleSeg; `python tools/data/ade20k.py --help` explains how."""
+"""Lay out ADE20K for PaddleSeg; see `python tools/data/ade20k.py --help`."""
 
 import sys
 from collections.abc import Sequence
@@ -30,21 +30,21 @@ python tools/data/ade20k.py ADEChallengeData2016.zip --root /mnt/data/ADEChallen
 
 
 def unpack(downloads: Sequence[str], root: Path) -> int:
-    """Put the files of the archive or of a folder below ``root``; returns how many were not there yet."""
+    """Put the files of the archive, or of a folder, below ``root``; return the number of new files."""
     sources = find_sources(downloads, (ARCHIVE, "ADEChallengeData2016", *FOLDERS))
     if not sources and not all((root / folder).is_dir() for folder in FOLDERS):
         raise UserError(
-            f"{ARCHIVE} is missing: it is not among what was given, and {root} does not hold images/ and annotations/; "
-            f"download {PAGE} (the full ADE20K has other labels) and name the folder it is in."
+            f"{ARCHIVE} is missing: no argument names it, and {root} does not hold images/ and annotations/; "
+            f"download {PAGE} (the full ADE20K has other labels), and name its folder."
         )
     return sum(entry.place(root / relative) for source in sources for entry, relative in matching(source, FILES))
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the flags, lay out, check."""
+    """Lay out and check; see ``--help``."""
     parser = cli.Parser(
-        f"Lay out the scene parsing benchmark of ADE20K (150 classes) for PaddleSeg: unpack {ARCHIVE}, which is at "
-        f"{PAGE}. Interrupted, it goes on where it was.",
+        f"Lay out the scene parsing benchmark of ADE20K (150 classes) for PaddleSeg: unpack {ARCHIVE} from "
+        f"{PAGE}. After an interruption, run it again; it continues.",
         EXAMPLES,
     )
     parser.add_argument(
@@ -52,11 +52,11 @@ def main(arguments: Sequence[str]) -> None:
         nargs="*",
         metavar="DOWNLOADS",
         help="the archive, the unpacked folder ADEChallengeData2016, or the folder that holds either. Files of a "
-        "folder are hard-linked where the disk allows it.",
+        "folder are hard-linked if the disk allows it.",
     )
     parser.add_argument("--root", default=LAYOUT.root, metavar="DIR", help="the folder to make.")
     flags = parser.parse_args(arguments)
-    print(f"{unpack(flags.downloads, Path(flags.root))} files put below {flags.root}.", flush=True)
+    print(f"{unpack(flags.downloads, Path(flags.root))} files were put below {flags.root}.", flush=True)
     lines, _ = report(LAYOUT, flags.root)
     print("\n".join(lines))
 

@@ -1,9 +1,10 @@
-"""Lay out Cityscapes for PaddleSeg; `python tools/data/cityscapes.py --help` explains how."""
+"""Lay out Cityscapes for PaddleSeg; see `python tools/data/cityscapes.py --help`."""
 
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Callable
 
 # A checkout that is not installed works too.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -23,38 +24,38 @@ from paddleseg_ext.files.whole import write_whole
 
 LAYOUT = LAYOUTS["cityscapes"]
 PAGE = "https://www.cityscapes-dataset.com/downloads"
-# Folder -> the archive it comes from.
+# Folder -> its archive.
 PARTS = {"leftImg8bit": "leftImg8bit_trainvaltest.zip", "gtFine": "gtFine_trainvaltest.zip"}
 FILES = (
     r"(?:^|/)((?:leftImg8bit/(?:train|val|test)/[^/]+/[^/]+_leftImg8bit"
     r"|gtFine/(?:train|val|test)/[^/]+/[^/]+_gtFine_[^/]+)\.(?:png|json))$"
 )
-# The ids of the 19 classes that the benchmark evaluates, in the order of their train ids.
+# The ids of the 19 classes of the benchmark, in the order of their train ids.
 CLASSES = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 IDS = 34
 IGNORE = 255
 EXAMPLES = """
 python tools/data/cityscapes.py ~/Downloads
 python tools/data/cityscapes.py leftImg8bit_trainvaltest.zip gtFine_trainvaltest.zip --root /mnt/data/cityscapes
-python tools/data/cityscapes.py          (data/cityscapes is unpacked already: make the training labels)
+python tools/data/cityscapes.py          (data/cityscapes is unpacked: only make the training labels)
 """
 
 
 def train_ids() -> np.ndarray:
-    """A table of 256 entries from the ids in ``*_labelIds.png`` to train ids, 255 for what is not evaluated."""
+    """The train id of each id in ``*_labelIds.png``, uint8 (256,); 255 if the class is not evaluated."""
     table = np.full(256, IGNORE, np.uint8)
     table[list(CLASSES)] = np.arange(len(CLASSES))
     return table
 
 
 def unpack(downloads: Sequence[str], root: Path) -> int:
-    """Put the files of archives or folders below ``root``; returns how many were not there yet."""
+    """Put the files of archives or folders below ``root``; return the number of new files."""
     found = {folder: find_sources(downloads, (folder, archive)) for folder, archive in PARTS.items()}
     for folder, archive in PARTS.items():
         if not found[folder] and not (root / folder).is_dir():
             raise UserError(
-                f"{archive} is missing: it is not among what was given, and {root / folder} does not exist; "
-                f"download it from {PAGE} and name the folder it is in."
+                f"{archive} is missing: no argument names it, and {root / folder} does not exist; "
+                f"download it from {PAGE}, and name its folder."
             )
     placed = 0
     for sources in found.values():
@@ -64,15 +65,15 @@ def unpack(downloads: Sequence[str], root: Path) -> int:
 
 
 def convert(root: Path) -> int:
-    """Write ``*_labelTrainIds.png`` beside every ``*_labelIds.png``; returns how many were missing."""
+    """Write ``*_labelTrainIds.png`` beside every ``*_labelIds.png``; return the number of new files."""
     table = train_ids()
 
     def one(path: Path) -> None:
         with Image.open(path) as image:
             ids = np.asarray(image)
-        # 255 is the licence plate's -1.
+        # 255 is -1, the id of license plates.
         if ids.ndim != 2 or ids.dtype != np.uint8 or np.any((ids >= IDS) & (ids != IGNORE)):
-            raise UserError(f"{path} is no label image of Cityscapes (one channel of ids below {IDS}); replace it.")
+            raise UserError(f"{path} is not a label image of Cityscapes (one channel of ids below {IDS}); replace it.")
         with write_whole(_converted(path)) as temporary:
             Image.fromarray(table[ids]).save(temporary)
 
@@ -89,8 +90,8 @@ def _converted(path: Path) -> Path:
     return path.with_name(path.name.replace("labelIds", "labelTrainIds"))
 
 
-def _named(read):
-    """A damaged label file is told by its name."""
+def _named(read: Callable[[Path], None]) -> Callable[[Path], None]:
+    """``read``, with errors that name the damaged file."""
 
     def call(path: Path) -> None:
         try:
@@ -102,10 +103,10 @@ def _named(read):
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the flags, lay out, convert, check."""
+    """Lay out, convert and check; see ``--help``."""
     parser = cli.Parser(
         f"Lay out Cityscapes for PaddleSeg: unpack {' and '.join(PARTS.values())}, both from {PAGE} (free, with an "
-        "account), and make the *_labelTrainIds.png that training reads. Interrupted, it goes on where it was.",
+        "account), and make the *_labelTrainIds.png for training. After an interruption, run it again; it continues.",
         EXAMPLES,
     )
     parser.add_argument(
@@ -113,14 +114,14 @@ def main(arguments: Sequence[str]) -> None:
         nargs="*",
         metavar="DOWNLOADS",
         help="the archives, the unpacked folders leftImg8bit and gtFine, or the folder that holds either. Files of "
-        "folders are hard-linked where the disk allows it.",
+        "folders are hard-linked if the disk allows it.",
     )
     parser.add_argument("--root", default=LAYOUT.root, metavar="DIR", help="the folder to make.")
     flags = parser.parse_args(arguments)
     root = Path(flags.root)
     placed = unpack(flags.downloads, root)
-    print(f"{placed} files put below {root}.", flush=True)
-    print(f"{convert(root)} labels converted.", flush=True)
+    print(f"{placed} files were put below {root}.", flush=True)
+    print(f"{convert(root)} labels were converted.", flush=True)
     lines, _ = report(LAYOUT, root)
     print("\n".join(lines))
 

@@ -1,4 +1,4 @@
-"""Write a few small pictures in the layout of a data set; `python tools/data/tiny.py --help` explains what for."""
+"""Write a few small pictures in the layout of a data set; see `python tools/data/tiny.py --help`."""
 
 import sys
 from collections.abc import Sequence
@@ -27,29 +27,29 @@ python tools/data/tiny.py voc12aug --root /tmp/VOCdevkit --train 8 --val 2 --siz
 def write_tiny(
     name: str, root: Union[str, Path], train: int = 4, val: int = 1, size: Sequence[int] = (64, 96), seed: int = 0
 ) -> None:
-    """Write a stand-in of a data set: its folders, file names, formats and label values, with made-up pictures.
+    """Write a stand-in for a data set, with its folders, file names, formats and label values, but made-up pictures.
 
     Args:
         name: ``cityscapes``, ``ade20k`` or ``voc12aug``.
-        root: The folder, what a YAML calls ``dataset_root``.
-        train, val: How many samples. Of ``voc12aug`` half the training samples are SBD's.
+        root: The folder, ``dataset_root`` in a YAML.
+        train, val: The number of samples. Half of the training samples of ``voc12aug`` are SBD's.
         size: Height and width in pixels.
         seed: Of the pictures.
 
     Raises:
-        UserError: ``root`` is there already.
+        UserError: ``root`` is not empty.
     """
     root = Path(root)
     if root.exists() and any(root.iterdir()):
-        raise UserError(f"{root} is not empty; give another --root, lest made-up pictures mix with real ones.")
+        raise UserError(f"{root} is not empty, and made-up pictures must not mix with real ones; name another --root.")
     rng = np.random.RandomState(seed)
-    {"cityscapes": _cityscapes, "ade20k": _ade20k, "voc12aug": _voc}[name](root, train, val, tuple(size), rng)
+    {"cityscapes": _cityscapes, "ade20k": _ade20k, "voc12aug": _voc}[name](root, train, val, (size[0], size[1]), rng)
 
 
-def _scene(rng: np.random.RandomState, layout: Layout, size: tuple) -> tuple:
-    """A picture (H, W, 3) and class indices (H, W), 255 where there is none: patches, one colour and grain each.
+def _scene(rng: np.random.RandomState, layout: Layout, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A picture (H, W, 3) of patches with one color and grain each, and class indices (H, W), 255 for no class.
 
-    No class covers half of it, so a crop that wants several classes finds them.
+    No class covers half of it, so a crop with several classes can be found.
     """
     rows, columns = max(2, size[0] // 16), max(2, size[1] // 16)
     classes = rng.permutation(layout.num_classes)[: rows * columns]
@@ -67,7 +67,7 @@ def _save(array: np.ndarray, path: Path) -> None:
     Image.fromarray(array).save(path)
 
 
-def _cityscapes(root: Path, train: int, val: int, size: tuple, rng: np.random.RandomState) -> None:
+def _cityscapes(root: Path, train: int, val: int, size: tuple[int, int], rng: np.random.RandomState) -> None:
     ids = np.zeros(256, np.uint8)
     ids[: len(CLASSES)] = CLASSES
     for mode, city, count in (("train", "aachen", train), ("val", "frankfurt", val)):
@@ -79,16 +79,16 @@ def _cityscapes(root: Path, train: int, val: int, size: tuple, rng: np.random.Ra
             _save(label, root / "gtFine" / f"{stem}_gtFine_labelTrainIds.png")
 
 
-def _ade20k(root: Path, train: int, val: int, size: tuple, rng: np.random.RandomState) -> None:
+def _ade20k(root: Path, train: int, val: int, size: tuple[int, int], rng: np.random.RandomState) -> None:
     for folder, mode, count in (("training", "train", train), ("validation", "val", val)):
         for index in range(1, count + 1):
             picture, label = _scene(rng, LAYOUTS["ade20k"], size)
-            # uint8: what has no class, 255, becomes 0.
+            # In uint8, 255 (no class) becomes 0.
             _save(label + np.uint8(1), root / "annotations" / folder / f"ADE_{mode}_{index:08d}.png")
             _save(picture, root / "images" / folder / f"ADE_{mode}_{index:08d}.jpg")
 
 
-def _voc(root: Path, train: int, val: int, size: tuple, rng: np.random.RandomState) -> None:
+def _voc(root: Path, train: int, val: int, size: tuple[int, int], rng: np.random.RandomState) -> None:
     voc = root / "VOC2012"
     lists = {"aug": train // 2, "train": train - train // 2, "val": val}
     for number, (mode, count) in enumerate(lists.items()):
@@ -103,17 +103,22 @@ def _voc(root: Path, train: int, val: int, size: tuple, rng: np.random.RandomSta
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the flags and write."""
+    """Write the data set; see ``--help``."""
     parser = cli.Parser(
-        "Write a few small made-up pictures as a data set is laid out, to try a recipe before the data is there.",
+        "Write a few small made-up pictures in the layout of a data set, to try a recipe without the data.",
         EXAMPLES,
     )
     parser.add_argument("name", choices=tuple(LAYOUTS), help="the data set to stand in for.")
     parser.add_argument("--root", required=True, metavar="DIR", help="the folder to write.")
-    parser.add_argument("--train", type=cli.positive_int, default=4, metavar="N", help="how many training pictures.")
-    parser.add_argument("--val", type=cli.positive_int, default=1, metavar="N", help="how many validation pictures.")
+    parser.add_argument("--train", type=cli.positive_int, default=4, metavar="N", help="number of training pictures.")
+    parser.add_argument("--val", type=cli.positive_int, default=1, metavar="N", help="number of validation pictures.")
     parser.add_argument(
-        "--size", type=cli.positive_int, nargs=2, default=[64, 96], metavar=("H", "W"), help="of each, in pixels."
+        "--size",
+        type=cli.positive_int,
+        nargs=2,
+        default=[64, 96],
+        metavar=("H", "W"),
+        help="height and width of each picture, in pixels.",
     )
     flags = parser.parse_args(arguments)
     write_tiny(flags.name, flags.root, flags.train, flags.val, flags.size)

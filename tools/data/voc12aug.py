@@ -1,4 +1,4 @@
-"""Lay out VOC 2012 and SBD's extra labels for PaddleSeg; `python tools/data/voc12aug.py --help` explains how."""
+"""Lay out VOC 2012 and SBD's extra labels for PaddleSeg; see `python tools/data/voc12aug.py --help`."""
 
 import io
 import sys
@@ -35,20 +35,20 @@ python tools/data/voc12aug.py VOCtrainval_11-May-2012.tar benchmark.tgz --root /
 
 
 def unpack_voc(downloads: Sequence[str], root: Path) -> int:
-    """Put what segmentation needs of VOC 2012 below ``root``; returns how many files were not there yet."""
+    """Put the files of VOC 2012 that segmentation needs below ``root``; return the number of new files."""
     sources = find_sources(downloads, (VOC, "VOCdevkit", "VOC2012"))
     if not sources and not (root / "VOC2012" / "ImageSets").is_dir():
         raise UserError(
-            f"{VOC} is missing: it is not among what was given, and {root / 'VOC2012'} does not exist; "
-            f"download it from {VOC_PAGE} and name the folder it is in."
+            f"{VOC} is missing: no argument names it, and {root / 'VOC2012'} does not exist; "
+            f"download it from {VOC_PAGE}, and name its folder."
         )
     return sum(entry.place(root / relative) for source in sources for entry, relative in matching(source, VOC_FILES))
 
 
 def add_sbd(downloads: Sequence[str], root: Path) -> int:
-    """Write SBD's labels as SegmentationClassAug/*.png, then the list aug.txt; returns how many labels were missing.
+    """Write SBD's labels as SegmentationClassAug/*.png, then the list aug.txt; return the number of new labels.
 
-    aug.txt names what SBD labels and VOC's train and val do not, so that no validation image is trained on.
+    aug.txt lists the images of SBD that are not in VOC's train and val, so no validation image is trained on.
     """
     sets = root / "VOC2012" / "ImageSets" / "Segmentation"
     labels = root / "VOC2012" / "SegmentationClassAug"
@@ -57,10 +57,12 @@ def add_sbd(downloads: Sequence[str], root: Path) -> int:
     sources = find_sources(downloads, (SBD, "benchmark_RELEASE", "dataset"))
     if not sources:
         raise UserError(
-            f"{SBD} is missing: it is not among what was given, and {sets / 'aug.txt'} is not there or incomplete; "
-            f"download it from {SBD_PAGE} and name the folder it is in."
+            f"{SBD} is missing: no argument names it, and {sets / 'aug.txt'} is missing or incomplete; "
+            f"download it from {SBD_PAGE}, and name its folder."
         )
-    listed, there, written = set(), set(), 0
+    listed: set[str] = set()
+    there: set[str] = set()
+    written = 0
     for source in sources:
         for entry, relative in matching(source, SBD_FILES):
             if relative.endswith(".txt"):
@@ -86,31 +88,31 @@ def add_sbd(downloads: Sequence[str], root: Path) -> int:
     return written
 
 
-def _names(listing: Path) -> list:
+def _names(listing: Path) -> list[str]:
     if not listing.is_file():
-        raise UserError(f"{listing} does not exist; lay out {VOC} first, or give it as well.")
+        raise UserError(f"{listing} does not exist; lay out {VOC} first, or name it, too.")
     return listing.read_text(encoding="utf-8").split()
 
 
 def _segmentation(entry: Entry) -> np.ndarray:
-    """Class indices (H, W), uint8, of a .mat file of SBD."""
+    """The class indices, uint8 (H, W), in a .mat file of SBD."""
     content = entry.read()
     try:
         label = np.asarray(loadmat(io.BytesIO(content))["GTcls"]["Segmentation"][0, 0])
     except Exception as error:
         raise UserError(
-            f"{entry.source}: {entry.name} is no label of SBD ({type(error).__name__}: {error})."
+            f"{entry.source}: {entry.name} is not a label of SBD ({type(error).__name__}: {error})."
         ) from error
     if label.ndim != 2 or label.size == 0 or label.min() < 0 or label.max() >= LAYOUT.num_classes:
-        raise UserError(f"{entry.source}: {entry.name} holds no image of the classes 0 to {LAYOUT.num_classes - 1}.")
+        raise UserError(f"{entry.source}: {entry.name} is not an image of the classes 0 to {LAYOUT.num_classes - 1}.")
     return label.astype(np.uint8)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Read the flags, lay out, convert, check."""
+    """Lay out, convert and check; see ``--help``."""
     parser = cli.Parser(
         f"Lay out VOC 2012 for PaddleSeg, with the labels that SBD adds (PaddleSeg's mode trainaug): unpack {VOC} from "
-        f"{VOC_PAGE} and convert {SBD} from {SBD_PAGE}. Interrupted, it goes on where it was.",
+        f"{VOC_PAGE}, and convert {SBD} from {SBD_PAGE}. After an interruption, run it again; it continues.",
         EXAMPLES,
     )
     parser.add_argument(
@@ -123,8 +125,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--root", default=LAYOUT.root, metavar="DIR", help="the folder to make.")
     flags = parser.parse_args(arguments)
     root = Path(flags.root)
-    print(f"{unpack_voc(flags.downloads, root)} files put below {root}.", flush=True)
-    print(f"{add_sbd(flags.downloads, root)} labels of SBD converted.", flush=True)
+    print(f"{unpack_voc(flags.downloads, root)} files were put below {root}.", flush=True)
+    print(f"{add_sbd(flags.downloads, root)} labels of SBD were converted.", flush=True)
     lines, _ = report(LAYOUT, root)
     print("\n".join(lines))
 

@@ -1,1 +1,1 @@
-"""Scripts that the peers' interpreter runs; this folder is their PYTHONPATH. Only ``draw`` is imported from here."""
+"""Scripts for the peers' interpreter; this folder is their PYTHONPATH. Our side imports only ``draw``."""

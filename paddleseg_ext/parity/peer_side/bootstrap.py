@@ -1,18 +1,20 @@
-"""What every ``peer_*.py`` starts with: the peers become importable, and ``answer`` speaks with conftest.py.
+"""The start and the end of every script that runs in the peers' interpreter.
+
+Importing this module makes the peers importable. ``answer`` then answers the calls of ``peer_process.PeerProcess``.
 
     import bootstrap                        # before mmseg and ssseg
     import mmseg
 
-    def main(settings, image):              # what the test gave: the JSON settings, and arrays by name
-        return {"image": ...}               # arrays, or what numpy makes arrays of
+    def main(settings, image):              # the settings and the arrays of a call, by name
+        return {"image": ...}               # arrays, or anything that numpy makes arrays of
 
     bootstrap.answer(main)
 
-SSSegmentation and mmsegmentation import names that their environment does not have. In their place stand:
+SSSegmentation and mmsegmentation import two modules that their environment does not have. Stand-ins replace them:
 
-* ``mmcv._ext``: the two functions of psamask, as plain torch indexing; any other operator raises when it is called.
-  mmcv-lite comes without the compiled module, and mmsegmentation does not import without it.
-* ``torchvision``: names that raise when they are called. SSSegmentation imports some for SAM and MaskFormer.
+* ``mmcv._ext`` has the two functions of psamask, as plain torch indexing. Any other operator raises when it is called.
+  mmcv-lite does not have the compiled module, but mmsegmentation needs it for its import.
+* ``torchvision`` has names that raise when they are called. SSSegmentation imports some of them for SAM and MaskFormer.
 """
 
 import importlib.machinery
@@ -26,7 +28,7 @@ import torch
 
 
 class _Absent(types.ModuleType):
-    """A module that has any attribute one imports from it; calling one of them says that it is not there."""
+    """A module from which any name can be imported. A call of that name raises."""
 
     def __getattr__(self, name):
         if name.startswith("__"):
@@ -46,7 +48,7 @@ def _put(name):
 
 
 def _cells(h_feature, w_feature, h_mask, w_mask, half_h_mask, half_w_mask):
-    """For positions q and p, both (HW, HW): the cell of p's mask that points at q, and whether there is one."""
+    """For positions q and p: the cell of p's mask that points at q, and whether there is one. Both are (HW, HW)."""
     rows, columns = torch.arange(h_feature), torch.arange(w_feature)
     i = (rows[:, None] - rows[None, :] + half_h_mask)[:, None, :, None]
     j = (columns[:, None] - columns[None, :] + half_w_mask)[None, :, None, :]
@@ -57,7 +59,7 @@ def _cells(h_feature, w_feature, h_mask, w_mask, half_h_mask, half_w_mask):
 
 
 def _psamask_forward(input, output, psa_type, num_, h_feature, w_feature, **mask):
-    """``output``, zeros (N, HW, H, W), gets every cell of ``input`` (N, mask, H, W) that falls on the map."""
+    """Put every cell of ``input`` (N, mask, H, W) that falls on the map into ``output``, zeros (N, HW, H, W)."""
     cell, inside = _cells(h_feature, w_feature, **mask)
     positions = h_feature * w_feature
     by_other = input.reshape(num_, -1, positions).gather(1, cell.expand(num_, -1, -1)) * inside
@@ -65,7 +67,7 @@ def _psamask_forward(input, output, psa_type, num_, h_feature, w_feature, **mask
 
 
 def _psamask_backward(grad_output, grad_input, psa_type, num_, h_feature, w_feature, **mask):
-    """The transpose of the forward: ``grad_input`` (N, mask, H, W), zeros, gathers the cells back."""
+    """The transpose of the forward: put the cells back into ``grad_input``, zeros (N, mask, H, W)."""
     cell, inside = _cells(h_feature, w_feature, **mask)
     positions = h_feature * w_feature
     by_other = grad_output.reshape(num_, positions, positions)
@@ -83,8 +85,8 @@ _put("torchvision.transforms.functional")
 
 
 def answer(function):
-    """Answer calls until the input ends: each line names a file of arrays to read and one to write."""
-    # The peers print; only what is said here may reach the caller.
+    """Answer calls until the input ends. Each line names two files of arrays: one to read and one to write."""
+    # The peers print to standard output, too; only the replies below may reach the caller.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""Weights, images and labels drawn from names and a seed, the same on both sides. Imports nothing but NumPy."""
+"""Weights, images and labels drawn from names and a seed, the same on both sides. Only NumPy is imported."""
 
 import zlib
 
@@ -8,12 +8,12 @@ _BACKBONES = ("backbone_net.", "backbone.")
 
 
 def generator(name, seed):
-    """A source of random numbers of its own for every name and seed."""
+    """A random generator of its own for each name and seed."""
     return np.random.Generator(np.random.PCG64(zlib.crc32(name.encode()) + 1000003 * seed))
 
 
 def draw_weight(name, shape, seed):
-    """The value of the entry ``name`` of a peer's state dict: activations stay of order one."""
+    """The value of the entry ``name`` of a peer's state dict. Activations stay of order one."""
     random = generator(name, seed)
     if name.endswith("num_batches_tracked"):
         return np.int64(7)
@@ -34,11 +34,11 @@ def draw_weight(name, shape, seed):
 
 
 def draw_calibrated(name, shape, seed):
-    """As ``draw_weight``, for networks of any depth.
+    """The value of ``draw_weight`` for networks of any depth.
 
-    A block adds to what came before it, so many of them would let activations grow without end: the last
-    normalisation of each is small. The backbone's entries are drawn from their names within it, which the peers agree
-    on, so that both have the same backbone.
+    A residual block adds to its input, so activations would grow with the number of blocks. Therefore the scale of the
+    last normalization of each block is small. The names of the backbone's entries lose their prefix first. The rest of
+    a name is the same in all peers, so all have the same backbone.
     """
     for prefix in _BACKBONES:
         if name.startswith(prefix):
@@ -49,7 +49,7 @@ def draw_calibrated(name, shape, seed):
 
 
 def draw_batch(seed, batch, size, num_classes):
-    """Images (batch, 3, *size) float32 and labels (batch, *size) int64, a tenth of them 255, to be ignored."""
+    """Images (batch, 3, *size) float32, and labels (batch, *size) int64; a tenth of the labels is 255 (ignored)."""
     images = generator("input", seed).standard_normal((batch, 3, *size)).astype("float32")
     random = generator("labels", seed)
     labels = np.floor(num_classes * random.random((batch, *size))).astype("int64")
@@ -58,7 +58,7 @@ def draw_batch(seed, batch, size, num_classes):
 
 
 def checksum(arrays):
-    """CRC-32 of ``{name: array}``, counters aside, in the order of the names."""
+    """CRC-32 of ``{name: array}`` without the counters, in the order of the names."""
     value = 0
     for name in sorted(arrays):
         if not name.endswith("num_batches_tracked"):

@@ -1,9 +1,9 @@
 """PSPNet, PSANet and ISANet as SSSegmentation 1.7.0 and mmsegmentation 1.2.2 build them.
 
-Settings: ``peer`` ('ssseg' or 'mmseg'), ``model``, ``depth`` (18, 50 or 101), ``output_stride``, ``num_classes``,
-``align_corners``, ``dropout``, ``base_channels`` (64 as published), and ``mask_size`` of PSANet. A quarter of the main
-feature is the head's width; that of the auxiliary head is as published, but a quarter of its feature at depth 18 and a
-share of the published one in a thinner network.
+The settings are ``peer`` ('ssseg' or 'mmseg'), ``model``, ``depth`` (18, 50 or 101), ``output_stride``,
+``num_classes``, ``align_corners``, ``dropout``, ``base_channels`` (64 as published) and PSANet's ``mask_size``. The
+head's width is a quarter of the main feature's channels. The auxiliary head's width is the published one, scaled with
+``base_channels``, but at depth 18 a quarter of its feature's channels.
 """
 
 from pathlib import Path
@@ -23,13 +23,13 @@ CONFIGS = Path(mmseg.__file__).parent / ".mim" / "configs" / "_base_" / "models"
 
 
 def features(settings):
-    """Channels of the main and of the auxiliary feature."""
+    """The channels of the main and the auxiliary feature."""
     width = settings.get("base_channels", 64)
     return (32 * width, 16 * width) if settings["depth"] > 18 else (8 * width, 4 * width)
 
 
 class SSSegmentation:
-    """``network``, ``logits(images)`` at feature size, and the total ``loss(images, labels)``."""
+    """The ``network``, its ``logits(images)`` at feature size, and its total ``loss(images, labels)``."""
 
     def __init__(self, settings):
         depth, model, width = settings["depth"], settings["model"], settings.get("base_channels", 64)
@@ -81,7 +81,7 @@ class SSSegmentation:
 
 
 class MMSegmentation:
-    """``network``, ``logits(images)`` at feature size, and the total ``loss(images, labels)``."""
+    """The ``network``, its ``logits(images)`` at feature size, and its total ``loss(images, labels)``."""
 
     def __init__(self, settings):
         depth, width = settings["depth"], settings.get("base_channels", 64)
@@ -91,7 +91,7 @@ class MMSegmentation:
         config.backbone.update(depth=depth, base_channels=width, stem_channels=width)
         if settings["output_stride"] == 16:
             config.backbone.update(strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2))
-        # For depth 18 this is what configs/pspnet/pspnet_r18-d8_* say.
+        # At depth 18 these are the values of configs/pspnet/pspnet_r18-d8_*.
         config.decode_head.update(in_channels=main, channels=main // 4)
         config.auxiliary_head.update(in_channels=auxiliary, channels=auxiliary // 4)
         if "isa_channels" in config.decode_head:

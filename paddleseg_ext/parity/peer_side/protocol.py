@@ -1,8 +1,7 @@
-"""The peer's half of a comparison: what ``paddleseg_ext.parity`` asks of SSSegmentation or mmsegmentation.
+"""The peer's side of a comparison, in SSSegmentation or mmsegmentation.
 
-Settings: those of ``networks``, and ``seed``, ``size`` (height, width), ``dtypes`` and ``steps`` of
-``our_side.STEPS``, ``batch``, ``training_batch``, ``training_batches`` and ``iterations``. The answer has the entries
-that ``our_side.run`` describes, and ``names``, those of the state dict.
+``our_side.default_settings`` describes the settings, and ``our_side.run`` describes the answer. ``names`` are those of
+the state dict.
 """
 
 import bootstrap  # noqa: I001  before the peers: see there
@@ -17,7 +16,7 @@ from draw import checksum, draw_batch, draw_calibrated
 
 
 def metric(settings, logits, labels):
-    """The peer's own figures, shares of one, of logits resized to the labels."""
+    """The peer's own metrics, as shares of one, of the logits resized to the labels."""
     align_corners, classes = settings["align_corners"], settings["num_classes"]
     size = tuple(labels.shape[1:])
     resized = torch.nn.functional.interpolate(logits, size=size, mode="bilinear", align_corners=align_corners)
@@ -29,7 +28,7 @@ def metric(settings, logits, labels):
         found = IoUMetric.total_area_to_metrics(*(sum(area) for area in zip(*areas)), ["mIoU"])
         iou, accuracy = found["IoU"], found["aAcc"]
     else:
-        # As ssseg/test.py does before it counts.
+        # ssseg/test.py does this before it counts.
         targets = torch.where(labels >= classes, -1, labels)
         found = Evaluation(list(predictions.numpy()), list(targets.numpy()), classes, ignore_index=-1)
         found = found.all_metric_results
@@ -38,9 +37,11 @@ def metric(settings, logits, labels):
 
 
 def as_paddle_keeps(constant):
-    """Momentum, weight decay and the epsilon of batch normalisation are float32 in Paddle, whatever the weights are.
+    """``constant`` rounded to float32.
 
-    Both sides compute with those figures: twenty steps make a thousandth of a loss of the 3e-8 of one.
+    Paddle keeps momentum, weight decay and the epsilon of batch normalization in float32, even for float64 weights.
+    Both sides must use the same numbers: in twenty steps, a relative difference of 3e-8 grows to a thousandth of the
+    loss.
     """
     return float(np.float32(constant))
 
@@ -51,7 +52,7 @@ def batch(settings, count, seed, dtype):
 
 
 def train(peer, settings, dtype):
-    """The losses of as many steps of SGD as ``iterations`` says."""
+    """The loss of each iteration of SGD."""
     optimizer = torch.optim.SGD(
         peer.network.parameters(), lr=0.01, momentum=as_paddle_keeps(0.9), weight_decay=as_paddle_keeps(5e-4)
     )

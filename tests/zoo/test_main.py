@@ -56,7 +56,7 @@ def test_show_by_the_publishers_name(zoo):
         (("show", "isanet_resnet50os8_ade2k"), "did you mean isanet_resnet50os8_ade20k"),
         (("show",), "show needs the name of a row"),
         (("list", ROW), "list takes no rows"),
-        (("list", "--source", "segmentron"), "there are mmseg, psanet_paddle, ssseg"),
+        (("list", "--source", "segmentron"), "use one of mmseg, psanet_paddle, ssseg"),
         (("list", "--implementation", "segmentron"), "--implementation segmentron: no row has it"),
         (("lits",), "invalid choice: 'lits'"),
     ],
@@ -73,4 +73,4 @@ def test_check_counts_and_names(zoo, tmp_path, monkeypatch):
     monkeypatch.setattr(check, "config_path", lambda name: path)
     code, out, err = zoo("check", ROW)
     assert (code, out) == (1, f"{ROW}: batch is 8, published is 16\n0 of 1\n")
-    assert "do not build what was published" in err
+    assert "differ from the published facts; correct them" in err

@@ -1,18 +1,54 @@
-"""Point-wise attention in bands, as large maps are made, against the whole map."""
+"""Point-wise attention: mask, softmax and weighted sum as one operation, at once and in bands."""
 
 import numpy as np
 import paddle
 import pytest
 
-from paddleseg_ext.ops import attention, library
+from paddleseg_ext.errors import UserError
+from paddleseg_ext.ops import attention, library, point_wise_attention
+from tests.ops.brute_force import brute_force
+
+KINDS = ["collect", "distribute"]
+BACKENDS = ["compiled", "native"]
 
 
-@pytest.fixture(autouse=True)
+def expected(feature, logits, psa_type, mask, factor, softmax):
+    n, c, h, w = feature.shape
+    weight = brute_force(logits, psa_type, *mask).reshape(n, h * w, h * w)
+    if softmax:
+        weight = np.exp(weight)  # cells out of reach are 0 and count as exp(0)
+        weight = weight / weight.sum(axis=1, keepdims=True)
+    return (feature.reshape(n, c, h * w) @ weight / factor).reshape(feature.shape)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("psa_type", KINDS)
+@pytest.mark.parametrize("softmax", [True, False])
+@pytest.mark.parametrize(("factor", "divisor"), [(1.0, 1), (2.5, 2.5), (None, 20)])
+def test_values(backend, psa_type, softmax, factor, divisor):
+    rng = np.random.RandomState(0)
+    feature, logits = rng.randn(2, 3, 5, 6), rng.randn(2, 20, 5, 6)
+    out = point_wise_attention(
+        paddle.to_tensor(feature), paddle.to_tensor(logits), psa_type, (4, 5), factor, softmax, backend
+    )
+    np.testing.assert_allclose(
+        out.numpy(), expected(feature, logits, psa_type, (4, 5), divisor, softmax), rtol=0, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (1, 3, 5, 6), (2, 3, 30)])
+def test_feature_and_logits_must_agree(shape):
+    with pytest.raises(UserError, match="with equal N, H and W"):
+        point_wise_attention(paddle.zeros(shape), paddle.zeros([2, 9, 5, 6]), "collect", 3)
+
+
+@pytest.fixture
 def no_gradients():
     with paddle.no_grad():
         yield
 
 
+# Large maps are made in bands when no gradient is needed.
 def attended(monkeypatch, largest_map, shape, mask_size, psa_type, backend="native", count=1, softmax=True):
     """The sums for drawn features and logits, and the largest map that was made on the way."""
     made = []
@@ -33,6 +69,7 @@ def attended(monkeypatch, largest_map, shape, mask_size, psa_type, backend="nati
     return sums.numpy(), max(made)
 
 
+@pytest.mark.usefixtures("no_gradients")
 @pytest.mark.parametrize("softmax", [True, False])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("psa_type", ["collect", "distribute"])
@@ -54,13 +91,13 @@ def test_bands_give_the_sums_of_the_whole_map(shape, mask_size, backend, psa_typ
 
 
 def test_gradients_need_the_whole_map(monkeypatch):
-    with paddle.enable_grad():
-        assert attended(monkeypatch, 1, (8, 8), (3, 3), "collect")[1] == 64**2
+    assert attended(monkeypatch, 1, (8, 8), (3, 3), "collect")[1] == 64**2
 
 
-def test_a_map_that_is_made_whole_says_what_it_takes(monkeypatch, capfd):
-    attention._say_what_it_takes.cache_clear()
+@pytest.mark.usefixtures("no_gradients")
+def test_a_whole_map_is_made_with_a_warning_of_its_memory(monkeypatch, capfd):
+    attention._warn_of_memory.cache_clear()
     attended(monkeypatch, 1, (8, 8), (15, 15), "collect")
-    assert "Point-wise attention over 8x8 features takes 0.0 GB" in "".join(capfd.readouterr())
+    assert "Point-wise attention over 8x8 features needs 0.0 GB" in "".join(capfd.readouterr())
     attended(monkeypatch, 1, (8, 8), (3, 3), "collect")
     assert "Point-wise attention" not in "".join(capfd.readouterr())
