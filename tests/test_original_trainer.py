@@ -1,4 +1,4 @@
-"""PaddleSeg's training loop, repaired only for its faults, and this package's give the same losses on one YAML."""
+"""PaddleSeg's training loop and ours: the same losses on one YAML, and checkpoints that PaddleSeg reads."""
 
 import random
 from pathlib import Path
@@ -10,7 +10,10 @@ import pytest
 import visualdl
 from paddleseg.core.train import train as original_train
 from paddleseg.cvlibs import Config, SegBuilder
+from paddleseg.utils.utils import resume
 
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.engine.train import train
 
 STEPS = 20
@@ -75,3 +78,18 @@ def test_same_losses_as_paddleseg(settings, scenes, tmp_path, monkeypatch):
         np.testing.assert_allclose(our_weights[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
     # The losses move, so equal ones say something.
     assert np.ptp([value for _, value in original["Train/loss"]]) > 0.1
+
+
+def test_paddlesegs_own_loader_reads_our_checkpoint(training):
+    """``paddleseg.utils.resume`` is what its trainer calls for ``--resume_model``."""
+    training("parts", 2)
+    builder = Builder(load_config(training.scenes / "config.yml", iters=20))
+    model, optimizer = builder.build("model"), builder.build("optimizer")
+    folder = training.scenes / "parts/iter_2"
+    assert resume(model, optimizer, str(folder)) == 2
+    for name, value in training.weights("parts/iter_2").items():
+        np.testing.assert_array_equal(value, model.state_dict()[name].numpy())
+    state = paddle.load(str(folder / "model.pdopt"))
+    assert state["LR_Scheduler"] == optimizer.state_dict()["LR_Scheduler"]
+    names = {name for name in state if name.endswith("velocity_0")}
+    assert len(names) == len([value for value in model.parameters() if not value.stop_gradient])

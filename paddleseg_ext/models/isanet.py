@@ -61,7 +61,7 @@ class ISANet(Segmentor):
         feats_channels: Optional[int] = None,
     ):
         row = find_layout(ISANET, layout, "ISANet")
-        down_factor = whole_sides("down_factor", down_factor, count=2)
+        rows, columns = whole_sides("down_factor", down_factor, count=2)
         if feats_channels is not None:
             feats_channels = whole_sides("feats_channels", feats_channels, count=1)[0]
         super().__init__(
@@ -75,7 +75,7 @@ class ISANet(Segmentor):
             num_classes,
             self.in_channels,
             isa_channels,
-            down_factor,
+            (rows, columns),
             enable_auxiliary_loss,
             row,
             aux_channels=aux_channels,
@@ -111,7 +111,7 @@ class ISAHead(nn.Layer):
         num_classes: int,
         in_channels: Sequence[int],
         isa_channels: int,
-        down_factor: Sequence[int],
+        down_factor: tuple[int, int],
         enable_auxiliary_loss: bool,
         row: ISANetLayout,
         aux_channels: Optional[int] = None,
@@ -121,7 +121,7 @@ class ISAHead(nn.Layer):
         super().__init__()
         aux_in, main_in = in_channels
         channels = main_in // 4 if feats_channels is None else feats_channels
-        self.down_factor = tuple(down_factor)
+        self.down_factor = down_factor
         self.attended_first = row.attended_first
         # The names are PaddleSeg's, whose weights load unchanged.
         self.in_conv = layers.ConvBNReLU(main_in, channels, 3, bias_attr=False)

@@ -221,20 +221,20 @@ class PointWiseSpatialAttention(nn.Layer):
     @paddle.jit.not_to_static
     def _shrunk_size(self, size: tuple[Size, Size]) -> tuple[tuple[Size, Size], Union[bool, paddle.Tensor]]:
         """Return the size of the map under the attention, and the align_corners of the resizes to it and back."""
-        factor = self.shrink_factor
+        factor, (height, width) = self.shrink_factor, size
         if factor == 1 and self.row.parity_shrink:
             return size, self.align_corners
-        up = tuple((side - 1) // factor + 1 for side in size)
+        up = (height - 1) // factor + 1, (width - 1) // factor + 1
         if not self.row.parity_shrink:
             return up, True
-        down = tuple(side // factor for side in size)
-        if all(isinstance(side, int) for side in size):
-            both_odd = size[0] % 2 == 1 and size[1] % 2 == 1
-            return (up, True) if both_odd else (down, False)
+        down = height // factor, width // factor
+        if isinstance(height, int) and isinstance(width, int):
+            return (up, True) if height % 2 == 1 and width % 2 == 1 else (down, False)
         odd = [paddle.full([], side, "int32") if isinstance(side, int) else side for side in size]
         both_odd = paddle.logical_and(odd[0] % 2 == 1, odd[1] % 2 == 1)
         choice = paddle.cast(both_odd, "int32")
-        return tuple(d + choice * (u - d) for u, d in zip(up, down)), both_odd
+        rows, columns = (d + choice * (u - d) for u, d in zip(up, down))
+        return (rows, columns), both_odd
 
     def _branch(
         self,

@@ -19,7 +19,7 @@ def test_the_kind_of_a_backbone_is_shown_if_it_is_not_v1c(name, text):
 
 
 def test_each_model_has_its_heading():
-    names = [*select("PSANet", source="ssseg"), *select("ISANet", source="ssseg")]
+    names = [*select("PSANet", implementation="ssseg"), *select("ISANet", implementation="ssseg")]
     lines = listing.list_rows(names).splitlines()
     assert [line for line in lines if line.endswith("<row>.yml")] == [
         "PSANet: configs/psanet/<row>.yml",
