@@ -36,4 +36,6 @@ if [ "$peers" = yes ]; then
     exec "$python" "${tests[@]}" "$@"
 fi
 "$python" -m ruff check .
+"$python" -m ruff format --check --quiet .
+"$python" -m mypy
 exec "$python" "${tests[@]}" "$@"

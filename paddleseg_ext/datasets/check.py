@@ -10,7 +10,7 @@ from PIL import Image
 
 from paddleseg_ext import cli
 from paddleseg_ext.datasets.layout import LAYOUTS, Layout, Pair
-from paddleseg_ext.errors import UserError
+from paddleseg_ext.errors import UserError, one_line
 
 EXAMPLES = """
 python -m paddleseg_ext.datasets.check cityscapes
@@ -63,14 +63,15 @@ def _look_at(layout: Layout, pair: Pair) -> Optional[str]:
                 image.load()
                 opened.append(image)
         except Exception as error:
-            return f"{path} cannot be read ({' '.join(str(error).split())})"
+            return f"{path} cannot be read ({one_line(error)})"
     image, label = opened
     if image.size != label.size:
         sizes = " and ".join("x".join(map(str, one.size)) for one in (image, label))
         return f"{pair.image} and {pair.label} have different sizes, {sizes} pixels"
-    values = np.unique(np.asarray(label))
-    if np.ndim(label) != 2:
-        return f"{pair.label} has {np.shape(label)[-1]} channels, but a label has one"
+    classes = np.asarray(label)
+    values = np.unique(classes)
+    if classes.ndim != 2:
+        return f"{pair.label} has {classes.shape[-1]} channels, but a label has one"
     wrong = [int(value) for value in values if not layout.label_is_valid(int(value))]
     if wrong:
         least, most = layout.first_class, layout.num_classes - 1 + layout.first_class

@@ -26,11 +26,8 @@ _WORD = 1 << 64
 def of_data() -> str:
     """The state of Python's and numpy's generators, as a text of JSON, which Paddle's loader hands on as it is."""
     version, words, gauss = random.getstate()
-    kind, keys, position, has_gauss, cached = np.random.get_state()
-    state = {
-        "python": [version, list(words), gauss],
-        "numpy": [kind, keys.tolist(), position, has_gauss, cached],
-    }
+    kind, keys, *rest = np.random.get_state()
+    state = {"python": [version, list(words), gauss], "numpy": [kind, np.asarray(keys).tolist(), *rest]}
     return json.dumps(state)
 
 
@@ -79,7 +76,8 @@ def restore(states: Any) -> None:
 
 def data_seed() -> int:
     """A seed that follows from numpy's state without drawing from it: fixed after ``np.random.seed``."""
-    return int(np.random.get_state()[1][0])
+    _, keys, *_ = np.random.get_state()
+    return int(np.asarray(keys)[0])
 
 
 def of_paddle(seed: int) -> dict[str, Any]:
@@ -160,7 +158,7 @@ def _generator_state(written: dict[str, Any]) -> Any:
     if type(device) is not int or not -1 <= device < 1 << 10:
         raise ValueError(f"a generator of device {device!r}")
     parts = device, _below(written["seed"], _WORD), _below(written["offset"], _WORD)
-    kind = type(paddle.get_rng_state()[0])
+    kind: Any = type(paddle.get_rng_state()[0])
     state = kind.__new__(kind)
     state.__setstate__(parts if engine is None else (*parts, list(engine.encode("ascii"))))
     return state

@@ -20,7 +20,7 @@ from paddleseg_ext.models.sides import whole_sides
 from paddleseg_ext.ops import attend, point_wise_attention
 
 # PSANet_paddle and semseg write psa_type as a number.
-PSA_TYPES = {0: "collect", 1: "distribute", 2: "bi-direction"}
+PSA_TYPES: dict[Union[str, int], str] = {0: "collect", 1: "distribute", 2: "bi-direction"}
 
 
 @manager.MODELS.add_component
@@ -127,7 +127,7 @@ class PSANet(Segmentor):
         if self.psa is not None:
             main = self.psa(main)
         logits = [self.head(main)]
-        if auxiliary is not None:
+        if auxiliary is not None and self.aux_head is not None:
             logits.append(self.aux_head(auxiliary))
         return logits
 
@@ -177,7 +177,7 @@ class PointWiseSpatialAttention(nn.Layer):
         align_corners: bool,
     ):
         super().__init__()
-        psa_type = PSA_TYPES.get(psa_type, psa_type)
+        psa_type = PSA_TYPES.get(psa_type, str(psa_type))
         if psa_type not in PSA_TYPES.values():
             raise UserError(f"psa_type '{psa_type}' does not exist; use one of {', '.join(PSA_TYPES.values())}.")
         if not isinstance(shrink_factor, int) or shrink_factor < 1:

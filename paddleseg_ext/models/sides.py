@@ -17,8 +17,10 @@ def whole_sides(name: str, value: Union[int, Sequence[int]], count: Optional[int
     Raises:
         UserError: ``value`` is anything else.
     """
-    alone = isinstance(value, int)
-    sides = (value,) * (count or 1) if alone else tuple(value) if isinstance(value, (list, tuple)) else ()
+    if isinstance(value, int):
+        sides: tuple[int, ...] = (value,) * (count or 1)
+    else:
+        sides = tuple(value) if isinstance(value, (list, tuple)) else ()
     right = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
     if not sides or not right or count not in (None, len(sides)):
         kind = {None: "one or more positive whole numbers", 1: "a positive whole number"}.get(

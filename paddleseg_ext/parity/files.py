@@ -31,7 +31,8 @@ def save(folder: Union[str, Path], side: str, answer: Mapping[str, np.ndarray]) 
     for (dtype, step), arrays in steps.items():
         path = Path(folder) / dtype / f"{step}_{side}.npy"
         with write_whole(path) as temporary:
-            np.save(temporary, arrays, allow_pickle=True)
+            # reprod_log reads a pickled dict.
+            np.save(temporary, np.array(arrays, dtype=object), allow_pickle=True)
         paths.append(path)
     return paths
 

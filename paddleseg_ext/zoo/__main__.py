@@ -114,7 +114,7 @@ def _check(names: Sequence[str], what: str = "") -> None:
     from paddleseg_ext.zoo.check import check_row
 
     _require_configs()
-    backbones: dict[str, Any] = {}
+    backbones: dict[tuple[str, str], Any] = {}
     good = 0
     for name in names:
         found = check_row(name, backbones)

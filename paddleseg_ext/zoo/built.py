@@ -163,14 +163,17 @@ def _learning_rate(builder: Builder, optimizer: paddle.optimizer.Optimizer, iter
     }
 
 
+_AVERAGES: dict[frozenset, str] = {frozenset({True}): "valid pixels", frozenset({False}): "all pixels"}
+
+
 def _loss(losses: dict[str, list[Any]]) -> dict[str, Any]:
     kinds = losses["types"]
     plain = all(type(loss).__name__ == "CrossEntropyLoss" and loss.top_k_percent_pixels == 1 for loss in kinds)
-    averages = {getattr(loss, "avg_non_ignore", None) for loss in kinds}
+    averages = frozenset(getattr(loss, "avg_non_ignore", None) for loss in kinds)
     weights = [getattr(loss, "weight", None) for loss in kinds]
     return {
         "type": "cross entropy" if plain else [type(loss).__name__ for loss in kinds],
-        "average": {True: "valid pixels", False: "all pixels"}.get(averages.pop()) if len(averages) == 1 else None,
+        "average": _AVERAGES.get(averages),
         "class_weights": None if all(weight is None for weight in weights) else _alike([_rounded(w) for w in weights]),
         "weights": list(losses["coef"]),
     }
@@ -227,6 +230,7 @@ def _heads(model: Segmentor) -> tuple[dict[str, Any], dict[str, Any]]:
 @_heads.register
 def _psanet(model: PSANet) -> tuple[dict[str, Any], dict[str, Any]]:
     psa, head, auxiliary = model.psa, model.head, model.aux_head
+    assert psa is not None and auxiliary is not None, "every published recipe has both"
     reduces, attentions = [psa.reduce_layer], [psa.attention]
     if psa.psa_type == "bi-direction":
         reduces.append(psa.reduce_p)
@@ -296,7 +300,8 @@ def _backbone(config: Config, backbone: nn.Layer) -> dict[str, Any]:
     else:
         firsts = [stage[0] for stage in stages]
         pooled = {"average pooling" for block in firsts if block.short.is_vd_mode}
-    depth = {(3, 4, 6, 3): 50, (3, 4, 23, 3): 101}.get(tuple(map(len, stages)))
+    depths: dict[tuple[int, ...], int] = {(3, 4, 6, 3): 50, (3, 4, 23, 3): 101}
+    depth = depths.get(tuple(map(len, stages)))
     return {
         "name": config.dic["model"]["backbone"]["type"],
         "depth": depth,
@@ -432,7 +437,7 @@ def _resize(resize: Any) -> Any:
 
 def _pad(pad: Any) -> dict[str, Any]:
     """Return the size that a test pads pictures to."""
-    facts = {}
+    facts: dict[str, Any] = {}
     if pad.target_size is not None:
         facts["at_least" if pad.at_least else "to"] = list(pad.target_size)
         facts["position"] = {"center": "centre", "right_bottom": "right and bottom"}[pad.position]

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from paddle import nn
+
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.zoo import curves
 from paddleseg_ext.zoo.built import built_facts
@@ -26,7 +28,7 @@ _NOT_BUILT = {
 }
 
 
-def check_row(name: str, backbones: dict[str, Any]) -> list[str]:
+def check_row(name: str, backbones: dict[tuple[str, str], nn.Layer]) -> list[str]:
     """A sentence for each difference between a row and its built YAML file.
 
     Args:
