@@ -21,10 +21,7 @@ import paddleseg_ext  # noqa: F401, I001, RUF100  before paddle: see there
 import cv2
 import numpy as np
 
-import export
-import predict
-import train
-import val
+from paddleseg_ext.commands import export, predict, train, val
 from paddleseg_ext.datasets.layout import layout_of
 from paddleseg_ext import cli
 from paddleseg_ext.config.config import load_config

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import train
 from paddleseg_ext import cli
+from paddleseg_ext.commands import train
 from paddleseg_ext.datasets import check
 from paddleseg_ext.datasets.layout import LAYOUTS
 from paddleseg_ext.zoo.table import config_path

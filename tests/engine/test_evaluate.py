@@ -10,9 +10,8 @@ import yaml
 from paddleseg.utils import logger, metrics
 
 import paddleseg_ext  # noqa: F401
-import predict
 from paddleseg_ext import cli
-from paddleseg_ext.commands import val
+from paddleseg_ext.commands import predict, val
 from paddleseg_ext.config.build import Builder
 from paddleseg_ext.config.config import load_config
 from paddleseg_ext.engine.evaluate import evaluate
