@@ -50,6 +50,12 @@ def test_every_room_has_its_place():
     assert found - {"__init__"} == set(LINE)
 
 
+def test_the_document_shows_this_list():
+    text = (REPOSITORY / "docs/design.md").read_text("utf-8")
+    shown = text.split("## The order of imports")[1].split("```")[1].strip()
+    assert tuple(tuple(line.split()) for line in shown.splitlines()) == ORDER
+
+
 @pytest.mark.parametrize("room", LINE)
 def test_a_room_imports_only_what_stands_below_it(room):
     wrong = {str(path.relative_to(PACKAGE)): wrong_imports(room, path.read_text("utf-8")) for path in files_of(room)}
