@@ -64,15 +64,15 @@ CONFIGS = {
     ),
     "unknown model": (
         lambda c: c["model"].update(type="PSANett"),
-        "model.type 'PSANett' is none of the models; did you mean PSANet?",
+        "model.type 'PSANett' is not one of the models; did you mean PSANet?",
     ),
     "unknown backbone": (
         lambda c: c["model"]["backbone"].update(type="resnet18_v1c"),
-        "model.backbone.type 'resnet18_v1c' is none of the backbones; did you mean ResNet18_v1c?",
+        "model.backbone.type 'resnet18_v1c' is not one of the backbones; did you mean ResNet18_v1c?",
     ),
     "unknown transform": (
         lambda c: c["train_dataset"]["transforms"].append({"type": "RandomRotate"}),
-        "train_dataset.transforms.3.type 'RandomRotate' is none of the transforms",
+        "train_dataset.transforms.3.type 'RandomRotate' is not one of the transforms",
     ),
     "unknown loss": (
         lambda c: c["loss"]["types"][0].update(type="CrossEntropy"),
@@ -80,7 +80,7 @@ CONFIGS = {
     ),
     "unknown data set": (lambda c: c["train_dataset"].update(type="Cityscape"), "did you mean Cityscapes?"),
     "unknown optimizer": (lambda c: c["optimizer"].update(type="Adem"), "did you mean Adam?"),
-    "unknown schedule": (lambda c: c["lr_scheduler"].update(type="PolyDecay"), "is no schedule of Paddle"),
+    "unknown schedule": (lambda c: c["lr_scheduler"].update(type="PolyDecay"), "is not a schedule of Paddle"),
     "unknown argument": (
         lambda c: c["model"].update(pp_outchannels=3),
         "PSPNet has no argument 'pp_outchannels'; did you mean pp_out_channels?",

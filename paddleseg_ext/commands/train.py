@@ -10,8 +10,10 @@ import paddle
 from paddleseg.utils import logger, utils
 
 from paddleseg_ext import cli
-from paddleseg_ext.config.build import Builder, convert_sync_batchnorm
-from paddleseg_ext.config.config import load_config, use_nhwc
+from paddleseg_ext.commands.sync_batchnorm import convert_sync_batchnorm
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
+from paddleseg_ext.config.data_format import use_nhwc
 from paddleseg_ext.engine.samples import check_dataset
 from paddleseg_ext.engine.total_batch import describe_batch
 from paddleseg_ext.engine.train import train

@@ -8,9 +8,11 @@ import paddle
 from paddleseg.utils import logger, utils
 
 from paddleseg_ext import cli
-from paddleseg_ext.config.build import Builder, convert_sync_batchnorm
-from paddleseg_ext.config.config import load_config, use_nhwc
+from paddleseg_ext.commands.sync_batchnorm import convert_sync_batchnorm
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.config.configured_classes import classes_of
+from paddleseg_ext.config.data_format import use_nhwc
 from paddleseg_ext.deploy.deploy_yaml import NAME, Deploy, read_deploy
 from paddleseg_ext.deploy.exported_model import ExportedModel
 from paddleseg_ext.deploy.predictor import open_predictor

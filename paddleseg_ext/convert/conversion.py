@@ -12,8 +12,8 @@ import paddle
 import yaml
 from paddleseg.cvlibs import Config
 
-from paddleseg_ext.config.build import quietly
 from paddleseg_ext.config.config import load_config
+from paddleseg_ext.config.quiet import quietly
 from paddleseg_ext.convert.checkpoint import Weights, find_weights
 from paddleseg_ext.convert.names import their_name
 from paddleseg_ext.convert.notes import Notes
