@@ -10,7 +10,7 @@ from PIL import Image
 
 from paddleseg_ext import cli
 from paddleseg_ext.datasets.layout import LAYOUTS, Layout, Pair
-from paddleseg_ext.errors import UserError
+from paddleseg_ext.errors import UserError, one_line
 
 EXAMPLES = """
 python -m paddleseg_ext.datasets.check cityscapes
@@ -63,7 +63,7 @@ def _look_at(layout: Layout, pair: Pair) -> Optional[str]:
                 image.load()
                 opened.append(image)
         except Exception as error:
-            return f"{path} cannot be read ({' '.join(str(error).split())})"
+            return f"{path} cannot be read ({one_line(error)})"
     image, label = opened
     if image.size != label.size:
         sizes = " and ".join("x".join(map(str, one.size)) for one in (image, label))
