@@ -3,6 +3,7 @@
 from paddleseg_ext.cli.device import use_device
 from paddleseg_ext.cli.flags import (
     add_config_flags,
+    add_data_format_flag,
     add_device_flag,
     add_inference_flags,
     add_model_path_flag,
@@ -16,6 +17,7 @@ from paddleseg_ext.cli.run import run
 __all__ = [
     "Parser",
     "add_config_flags",
+    "add_data_format_flag",
     "add_device_flag",
     "add_inference_flags",
     "add_model_path_flag",

@@ -75,8 +75,8 @@ def test_an_exact_name_wins_and_a_flag_of_ours_gives_way():
 @pytest.mark.parametrize(
     ("words", "sentence"),
     (
-        (["--save", "x"], "--save may be --save_dir or --save_interval; write more of the one you mean."),
-        (["--save=x"], "--save may be --save_dir or --save_interval; write more of the one you mean."),
+        (["--save", "x"], "--save can mean --save_dir or --save_interval; write more letters."),
+        (["--save=x"], "--save can mean --save_dir or --save_interval; write more letters."),
         (["--sav_dir", "x"], "it.py does not know --sav_dir; did you mean --save_dir?"),
         (["--save_dirs", "x"], "it.py does not know --save_dirs; did you mean --save_dir?"),
         (["--zzz"], "it.py does not know --zzz; --help lists the flags."),
