@@ -191,7 +191,7 @@ FLAGS = {
     ("--precision", "fp8"): "argument --precision: invalid choice: 'fp8'",
     ("--device", "mlu"): "--device mlu: the installed Paddle",
     ("--for_fd",): "--for_fd is a flag of PaddleSeg that",
-    ("--use_multilabel",): "know one label per pixel",
+    ("--use_multilabel",): "work with one label per pixel",
     ("--data_format", "NHWC"): "--data_format NHWC: PSPNet reads images as NCHW only",
     ("--resume_model", "nowhere/iter_3"): "--resume_model: the folder nowhere/iter_3 does not exist",
     ("--profiler_options", "range"): "--profiler_options 'range': write key=value",

@@ -167,7 +167,7 @@ def test_an_export_knows_how_to_prepare_images(project, tmp_path, capfd, monkeyp
     words = ["--config", str(tmp_path / "config.yml"), "--model_path", str(project / "model.pdparams")]
     assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e")]) == 1
     assert not exported
-    assert "has no val_dataset, whose transforms an exported model takes along" in capfd.readouterr().err
+    assert "has no val_dataset, and an exported model needs its transforms" in capfd.readouterr().err
     (tmp_path / "config.yml").write_text(yaml.safe_dump({**content, "export": {"transforms": [{"type": "Normalize"}]}}))
     export.main([*words, "--save_dir", str(tmp_path / "e")])
     assert exported == [[{"type": "Normalize"}]]
