@@ -17,7 +17,7 @@ from visualdl import LogReader
 import train
 import val
 from paddleseg_ext import cli
-from paddleseg_ext.files.whole import download
+from paddleseg_ext.files import download
 from paddleseg_ext.weights import pretrained
 
 REPOSITORY = Path(__file__).parent.parent

@@ -156,10 +156,10 @@ def run_training(
     utils.show_cfg_info(cfg)
     if "total_batch_size" in cfg.dic:
         # The values of the file. The command line may already follow the advice of an earlier run.
-        written_iters: int = cfg.written.get("iters", cfg.iters)
-        rate = cfg.written["lr_scheduler"].get("learning_rate")
+        written = {"iters": cfg.iters, **cfg.written}
+        rate = written["lr_scheduler"].get("learning_rate")
         processes = paddle.distributed.ParallelEnv().nranks
-        logger.info(describe_batch(cfg.dic["total_batch_size"], cfg.batch_size, processes, written_iters, rate))
+        logger.info(describe_batch(cfg.dic["total_batch_size"], cfg.batch_size, processes, written["iters"], rate))
     model = convert_sync_batchnorm(builder.build("model"))
     train(
         model,
