@@ -159,18 +159,6 @@ def test_no_parser_is_forgotten():
     assert users <= known | set(WORKING)
 
 
-@pytest.mark.parametrize("flag", ("--traceback", "--traceb", "--tr"))
-def test_a_traceback_is_shown_for_a_beginning_too(flag, capsys):
-    def main(arguments):
-        parsed(*arguments, "--no_such_flag")
-
-    assert cli.run(main, [flag]) == 1
-    err = capsys.readouterr().err
-    assert "Traceback (most recent call last)" in err and "does not know --no_such_flag" in err
-    assert cli.run(main, []) == 1
-    assert "Traceback" not in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("name", ("train", "val", "predict", "export"))
 def test_paddlesegs_paths(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [str(ROOT / f"tools/{name}.py"), "--help"])
