@@ -16,10 +16,8 @@ def test_one_line():
 
 def test_paddle_sentence():
     banner = "\n\n----\nC++ Traceback\n----\n0  paddle::f()\n\nError Message Summary:\n"
-    assert (
-        paddle_sentence(RuntimeError(f"{banner}(Unimplemented) Not this.\n  [Hint: x]\n"))
-        == "(Unimplemented) Not this."
-    )
+    error = RuntimeError(f"{banner}(Unimplemented) Not this.\n  [Hint: x]\n")
+    assert paddle_sentence(error) == "(Unimplemented) Not this."
     assert paddle_sentence(RuntimeError("first\nlast\n")) == "last"
     assert paddle_sentence(RuntimeError()) == "RuntimeError"
 

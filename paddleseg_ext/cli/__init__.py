@@ -1,4 +1,4 @@
-"""How a command line looks: its parser, its flags, its progress, and how it ends."""
+"""The parts of a command line: parser, flags, progress, and its end."""
 
 from paddleseg_ext.cli.device import use_device
 from paddleseg_ext.cli.flags import (

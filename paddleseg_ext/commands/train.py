@@ -36,21 +36,56 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     cli.add_device_flag(parser)
     cli.add_workers_flag(parser)
     cli.add_precision_flags(parser)
+    _add_run_folder_flags(parser)
+    _add_schedule_flags(parser)
+    cli.add_data_format_flag(parser)
+    parser.add_argument(
+        "--to_static_training", action="store_true", help="train the model as a static graph (paddle.jit.to_static)."
+    )
+    parser.add_argument(
+        "--profiler_options",
+        metavar="TEXT",
+        help="profile some steps, then stop. Example: 'batch_range=[10,20];state=CPU;profile_path=profile'.",
+    )
+    parser.refuse("--use_multilabel", why="the losses and metrics of paddleseg 2.8.0 work with one label per pixel")
+    parser.refuse("--input_shape", "--output_op", "--for_fd", why="they belong to export.py")
+    return parser.parse_args(arguments)
+
+
+def _add_run_folder_flags(parser: cli.Parser) -> None:
+    """Add the flags about checkpoints, evaluations and logs."""
     parser.add_argument("--save_dir", default="output", metavar="DIR", help="folder for checkpoints and logs.")
+    parser.add_argument("--resume_model", metavar="DIR", help="continue from this checkpoint, e.g. output/iter_1000.")
+    parser.add_argument(
+        "--save_interval", type=cli.positive_int, default=1000, metavar="N", help="iterations between checkpoints."
+    )
+    parser.add_argument(
+        "--keep_checkpoint_max",
+        type=cli.natural_int,
+        default=5,
+        metavar="N",
+        help="number of checkpoints to keep, newest first. 0 keeps all.",
+    )
     parser.add_argument(
         "--do_eval",
         action="store_true",
         help="evaluate before every checkpoint, and keep the best weights in best_model.",
     )
     parser.add_argument(
+        "--use_ema", action="store_true", help="also keep and evaluate moving averages of the weights (decay 0.999)."
+    )
+    parser.add_argument(
+        "--log_iters", type=cli.positive_int, default=10, metavar="N", help="iterations between log lines."
+    )
+    parser.add_argument(
         "--use_vdl",
         action="store_true",
         help="write curves and sample pictures. `visualdl --logdir SAVE_DIR --language en` shows them.",
     )
-    parser.add_argument(
-        "--use_ema", action="store_true", help="also keep and evaluate moving averages of the weights (decay 0.999)."
-    )
-    parser.add_argument("--resume_model", metavar="DIR", help="continue from this checkpoint, e.g. output/iter_1000.")
+
+
+def _add_schedule_flags(parser: cli.Parser) -> None:
+    """Add the flags about the number and the content of the iterations."""
     parser.add_argument(
         "--iters", type=cli.positive_int, metavar="N", help="number of iterations (default: as in the file)."
     )
@@ -62,19 +97,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         type=cli.positive_float,
         metavar="R",
         help="learning rate at the start (default: as in the file).",
-    )
-    parser.add_argument(
-        "--save_interval", type=cli.positive_int, default=1000, metavar="N", help="iterations between checkpoints."
-    )
-    parser.add_argument(
-        "--log_iters", type=cli.positive_int, default=10, metavar="N", help="iterations between log lines."
-    )
-    parser.add_argument(
-        "--keep_checkpoint_max",
-        type=cli.natural_int,
-        default=5,
-        metavar="N",
-        help="number of checkpoints to keep, newest first. 0 keeps all.",
     )
     parser.add_argument(
         "--early_stop_intervals",
@@ -91,18 +113,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--repeats", type=cli.positive_int, default=1, metavar="N", help="use every sample N times in each epoch."
     )
-    cli.add_data_format_flag(parser)
-    parser.add_argument(
-        "--to_static_training", action="store_true", help="train the model as a static graph (paddle.jit.to_static)."
-    )
-    parser.add_argument(
-        "--profiler_options",
-        metavar="TEXT",
-        help="profile some steps, then stop. Example: 'batch_range=[10,20];state=CPU;profile_path=profile'.",
-    )
-    parser.refuse("--use_multilabel", why="the losses and metrics of paddleseg 2.8.0 work with one label per pixel")
-    parser.refuse("--input_shape", "--output_op", "--for_fd", why="they belong to export.py")
-    return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
