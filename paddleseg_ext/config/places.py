@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 import yaml
 
@@ -32,8 +32,8 @@ class Places:
     lines: dict[Key, tuple[str, int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, path: Path, node: yaml.Node) -> "Places":
-        """The places of the keys of one file, ``node`` being its content as ``yaml.compose`` reads it."""
+    def of(cls, path: Path, node: Optional[yaml.Node]) -> "Places":
+        """The places of the keys of one file. ``node`` is its content as ``yaml.compose`` reads it."""
         return cls(str(path), dict(_lines(node, str(path), ())))
 
     def __call__(self, *key: Union[str, int]) -> str:
@@ -58,7 +58,7 @@ def placed(where: str) -> Iterator[None]:
         raise UserError(f"{where}{error}") from None
 
 
-def _lines(node: yaml.Node, path: str, key: Key) -> Iterator[tuple[Key, tuple[str, int]]]:
+def _lines(node: Optional[yaml.Node], path: str, key: Key) -> Iterator[tuple[Key, tuple[str, int]]]:
     if isinstance(node, yaml.MappingNode):
         items = [(name.value, name, value) for name, value in node.value]
     elif isinstance(node, yaml.SequenceNode):

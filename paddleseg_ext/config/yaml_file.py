@@ -18,7 +18,11 @@ class _Loader(yaml.SafeLoader):
     """Also reads the tuples in files that ``yaml.dump`` wrote from a ``Config`` of PaddleSeg."""
 
 
-_Loader.add_constructor("tag:yaml.org,2002:python/tuple", lambda loader, node: tuple(loader.construct_sequence(node)))
+def _tuple(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> tuple:
+    return tuple(loader.construct_sequence(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:python/tuple", _tuple)
 
 
 def require_yaml(path: str, named_by: str) -> None:

@@ -9,9 +9,9 @@ from paddleseg_ext.config.config import load_config
 @pytest.fixture
 def warnings(monkeypatch):
     """What is logged as a warning."""
-    told = []
-    monkeypatch.setattr(logger, "warning", told.append)
-    return told
+    logged = []
+    monkeypatch.setattr(logger, "warning", logged.append)
+    return logged
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_a_key_for_the_file_itself(load, warnings, case):
     text, key = ANCHORS[case]
     config = load(text)
     assert key not in config.dic
-    assert not [told for told in warnings if f"'{key}'" in told]
+    assert not [logged for logged in warnings if f"'{key}'" in logged]
     # PaddleSeg takes the same file, and reads the same of it.
     theirs = Config(str(load.path)).dic
     assert {name: theirs[name] for name in config.dic} == config.dic
@@ -53,8 +53,8 @@ def test_a_misspelt_key_is_an_error(load, text):
 def test_what_paddleseg_ignores_is_left_out_with_a_warning(load, warnings, text):
     key = text.split(":")[0]
     assert key not in map(str, load(text).dic)
-    (told,) = [line for line in warnings if " is ignored" in line]
-    assert f"config.yml line 1: the key {key if key == '3' else repr(key)} is ignored" in told
+    (logged,) = [line for line in warnings if " is ignored" in line]
+    assert f"config.yml line 1: the key {key if key == '3' else repr(key)} is ignored" in logged
 
 
 def test_an_option_that_nobody_reads_is_an_error(load):
