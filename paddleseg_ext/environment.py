@@ -220,6 +220,7 @@ def _top_package(error: Exception) -> str:
 
 
 def _first_line(error: Exception) -> str:
+    # Not errors.one_line: this file works when nothing else of the package can be imported.
     return (str(error).strip().splitlines() or [""])[0].strip().rstrip(".")[:200]
 
 

@@ -1,4 +1,4 @@
-"""The one exception that the command lines turn into a sentence, and what its sentences are made of."""
+"""The one exception that reaches the user, and the parts of its sentences."""
 
 import difflib
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ _SHORT_LIST = 24
 
 
 class UserError(Exception):
-    """Something the user can put right: bad configuration, missing file, wrong shape.
+    """A fault that the user can correct: a bad configuration, a missing file, a wrong shape.
 
-    The message is one plain sentence that says what is wrong, where, and what to do.
+    The message is one plain sentence. It says what is wrong, where, and what to do.
     The command lines print it and exit with code 1, without a traceback.
     """
 
@@ -31,10 +31,10 @@ def paddle_sentence(error: BaseException) -> str:
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> Optional[str]:
-    """The name in ``known`` that ``word`` most likely means; None if no name is near.
+    """The name in ``known`` that is most like ``word``; None if none is near.
 
     Args:
-        cutoff: How alike the two have to be, from 0 to 1 (``difflib``'s ratio).
+        cutoff: The smallest likeness that counts as near, from 0 to 1 (``difflib``'s ratio).
     """
     known = sorted(known)
     near = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
@@ -44,10 +44,12 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> Optional[st
 
 
 def hint(word: str, known: Iterable[str], otherwise: str = "check the spelling.") -> str:
-    """The end of a sentence about an unknown ``word``: ``did you mean X?``, or what there is if the list is short.
+    """The end of a sentence about an unknown ``word``.
+
+    It is ``did you mean X?`` if a name is near, and ``there are: X, Y.`` if the list is short.
 
     Args:
-        otherwise: The end if no name is near and the list is long.
+        otherwise: The end in all other cases.
     """
     known = sorted(known)
     near = nearest(word, known)

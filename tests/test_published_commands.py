@@ -65,9 +65,9 @@ def test_taken(name, line):
 
 
 NOT_TAKEN = {
-    ("train", "--config my.yml --do_eval --use_multilabel"): "know one label per pixel",
-    ("val", f"{TRAINED} --use_multilabel"): "know one label per pixel",
-    ("predict", f"{TRAINED} --image_path a.jpg --use_multilabel"): "know one label per pixel",
+    ("train", "--config my.yml --do_eval --use_multilabel"): "work with one label per pixel",
+    ("val", f"{TRAINED} --use_multilabel"): "work with one label per pixel",
+    ("predict", f"{TRAINED} --image_path a.jpg --use_multilabel"): "work with one label per pixel",
     # Of another script, PaddleSeg's deploy/slim/distill/distill_train.py.
     ("train", "--teather_config t.yml --student_config s.yml --do_eval"): "does not know --teather_config",
 }

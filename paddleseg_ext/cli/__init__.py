@@ -1,8 +1,9 @@
-"""How a command line looks: its parser, its flags, its progress, and how it ends."""
+"""The parts of a command line: parser, flags, progress, and its end."""
 
 from paddleseg_ext.cli.device import use_device
 from paddleseg_ext.cli.flags import (
     add_config_flags,
+    add_data_format_flag,
     add_device_flag,
     add_inference_flags,
     add_model_path_flag,
@@ -16,6 +17,7 @@ from paddleseg_ext.cli.run import run
 __all__ = [
     "Parser",
     "add_config_flags",
+    "add_data_format_flag",
     "add_device_flag",
     "add_inference_flags",
     "add_model_path_flag",

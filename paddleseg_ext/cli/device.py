@@ -10,7 +10,14 @@ DEVICES = ("cpu", "gpu", "xpu", "npu", "mlu")
 
 
 def use_device(name: Optional[str]) -> str:
-    """Make ``name`` Paddle's device and return it; ``None`` means the GPU where there is one, else the CPU."""
+    """Make ``name`` Paddle's device and return its name.
+
+    Args:
+        name: One of ``DEVICES``. None: the GPU if Paddle finds one, else the CPU.
+
+    Raises:
+        UserError: The installed Paddle cannot use the device.
+    """
     cuda = paddle.is_compiled_with_cuda()
     custom = paddle.device.get_all_custom_device_type() or []
     has = {

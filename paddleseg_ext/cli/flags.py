@@ -6,13 +6,15 @@ from paddleseg_ext.cli.parser import Parser, natural_int, positive_float, positi
 
 def add_config_flags(parser: Parser) -> None:
     """Add ``--config`` and ``--opts``."""
-    parser.add_argument("--config", required=True, metavar="FILE.yml", help="the YAML file that describes the work.")
+    parser.add_argument(
+        "--config", required=True, metavar="FILE.yml", help="the YAML file that describes model, data and training."
+    )
     parser.add_argument(
         "--opts",
         nargs="+",
         metavar="KEY=VALUE",
-        help="overrule keys of the YAML file; dots go deeper, numbers count list items from 0: "
-        "`--opts model.backbone.pretrained=null train_dataset.transforms.0.crop_size=[64,64]`.",
+        help="change keys of the YAML file. A dot goes one level deeper. A number is the place in a list, from 0. "
+        "Example: `--opts model.backbone.pretrained=null train_dataset.transforms.0.crop_size=[64,64]`.",
     )
 
 
@@ -22,7 +24,7 @@ def add_device_flag(parser: Parser) -> None:
         "--device",
         choices=DEVICES,
         metavar="{" + ",".join(DEVICES) + "}",
-        help="where to compute (default: gpu if Paddle is built for CUDA and a card is there, else cpu).",
+        help="the device that computes (default: gpu if Paddle is built for CUDA and finds a card, else cpu).",
     )
 
 
@@ -33,7 +35,7 @@ def add_workers_flag(parser: Parser) -> None:
         type=natural_int,
         default=0,
         metavar="N",
-        help="processes that read and transform images in the background; 0 reads in the main process.",
+        help="number of processes that read and transform images in the background. 0: the main process does it.",
     )
 
 
@@ -46,7 +48,17 @@ def add_precision_flags(parser: Parser) -> None:
         "--amp_level",
         choices=("O1", "O2"),
         default="O1",
-        help="O1 casts operator by operator; O2 keeps the weights themselves in fp16. Only with --precision fp16.",
+        help="for --precision fp16. O1 casts operator by operator. O2 also keeps the weights in fp16.",
+    )
+
+
+def add_data_format_flag(parser: Parser) -> None:
+    """Add ``--data_format``; hand NHWC to ``use_nhwc``."""
+    parser.add_argument(
+        "--data_format",
+        choices=("NCHW", "NHWC"),
+        default="NCHW",
+        help="order of the axes of an image. Only DeepLabV3P can use NHWC.",
     )
 
 
@@ -54,7 +66,7 @@ def add_model_path_flag(parser: Parser, or_exported: bool = False) -> None:
     """Add ``--model_path``.
 
     Args:
-        or_exported: Also add ``--exported``; one of the two has to be given.
+        or_exported: Also add ``--exported``. The user then has to give one of the two.
     """
     flags = parser.add_mutually_exclusive_group(required=True)
     flags.add_argument(
@@ -66,13 +78,14 @@ def add_model_path_flag(parser: Parser, or_exported: bool = False) -> None:
         flags.add_argument(
             "--exported",
             metavar="DIR",
-            help="instead of weights, the folder that export.py wrote: what Paddle Inference makes of the validation "
-            "set, prepared and put together as its deploy.yaml says.",
+            help="a folder that export.py wrote, instead of --model_path. Paddle Inference runs the exported model. "
+            "Its deploy.yaml says how images are prepared and how labels are made.",
         )
 
 
 def add_picture_flags(parser: Parser, save_dir: str, video: bool = False) -> None:
-    """Add ``--image_path``, ``--save_dir``, ``--device_id`` and ``--custom_color``, of whatever segments images.
+    """Add the flags of a command that segments images: ``--image_path``, ``--save_dir``, ``--device_id`` and
+    ``--custom_color``.
 
     Args:
         save_dir: The default of ``--save_dir``.
@@ -82,17 +95,18 @@ def add_picture_flags(parser: Parser, save_dir: str, video: bool = False) -> Non
         "--image_path",
         required=True,
         metavar="PATH",
-        help="an image, a folder of images, or a text file with one image per line, relative to that file"
-        + ("; or a video." if video else "."),
+        help=f"an image, {'a video, ' if video else ''}a folder of images, or a text file with one image per line. "
+        "A path in the text file is relative to the folder of that file.",
     )
     parser.add_argument(
         "--save_dir",
         default=save_dir,
         metavar="DIR",
-        help="gets label/ (class indices), pseudo_color_prediction/ and added_prediction/ (overlay with a legend).",
+        help="folder for the results: label/ (class indices), pseudo_color_prediction/ and added_prediction/ (overlay "
+        "with a legend).",
     )
     parser.add_argument(
-        "--device_id", type=natural_int, default=0, metavar="N", help="which card, where there are several."
+        "--device_id", type=natural_int, default=0, metavar="N", help="number of the card to use, from 0."
     )
     parser.give_way("--device_id")
     parser.add_argument(
@@ -100,7 +114,8 @@ def add_picture_flags(parser: Parser, save_dir: str, video: bool = False) -> Non
         nargs="+",
         type=natural_int,
         metavar="N",
-        help="red green blue of class 0, of class 1 and so on, instead of the data set's or PaddleSeg's colours.",
+        help="colors of the classes: red, green and blue of class 0, then of class 1, and so on (default: the colors "
+        "of the data set, or PaddleSeg's).",
     )
 
 
@@ -111,30 +126,35 @@ def add_inference_flags(parser: Parser, augment: str) -> None:
         augment: PaddleSeg's name for the switch: ``--aug_eval`` in val.py, ``--aug_pred`` in predict.py.
     """
     parser.add_argument(
-        augment, action="store_true", help="average over the --scales and flips below instead of one plain pass."
+        augment,
+        action="store_true",
+        help="run the model on several versions of each image and average (test-time augmentation). --scales and the "
+        "flips say which versions.",
     )
     parser.add_argument(
         "--scales",
         nargs="+",
         type=positive_float,
         metavar="S",
-        help=f"sizes to average over with {augment}, e.g. `--scales 0.75 1.0 1.25` "
-        "(default: those of test_config in the YAML file, or 1.0).",
+        help=f"with {augment}: factors of the image size, e.g. `--scales 0.75 1.0 1.25` "
+        "(default: the scales in test_config of the YAML file, or 1.0).",
     )
-    parser.add_argument("--flip_horizontal", action="store_true", help=f"with {augment}, also left-right mirrored.")
-    parser.add_argument("--flip_vertical", action="store_true", help=f"with {augment}, also upside down.")
+    parser.add_argument(
+        "--flip_horizontal", action="store_true", help=f"with {augment}: also the image mirrored left to right."
+    )
+    parser.add_argument("--flip_vertical", action="store_true", help=f"with {augment}: also the image upside down.")
     parser.add_argument(
         "--is_slide",
         action="store_true",
-        help="move a window over the image; needs --crop_size and --stride, unless test_config has them.",
+        help="move a window over the image. Needs --crop_size and --stride, unless test_config has them.",
     )
     parser.add_argument(
-        "--crop_size", nargs=2, type=positive_int, metavar=("W", "H"), help="the window of --is_slide, in pixels."
+        "--crop_size", nargs=2, type=positive_int, metavar=("W", "H"), help="with --is_slide: window size in pixels."
     )
     parser.add_argument(
         "--stride",
         nargs=2,
         type=positive_int,
         metavar=("W", "H"),
-        help="how far the window of --is_slide moves, in pixels; at most --crop_size.",
+        help="with --is_slide: step of the window in pixels. At most --crop_size.",
     )

@@ -3,15 +3,15 @@
 import signal
 import threading
 from types import FrameType
-from typing import Optional
+from typing import Any, Optional
 
 
 class Interrupted(KeyboardInterrupt):
-    """Work that stopped in good order because a signal asked for it.
+    """A signal asked the work to stop, and the work saved what it had.
 
     Args:
-        message: One sentence: what was saved and how to go on.
-        signum: The signal; the exit code is 128 more, as shells count.
+        message: One sentence that says what was saved and how to continue.
+        signum: The signal. The exit code is 128 more, as in a shell.
     """
 
     def __init__(self, message: str, signum: int) -> None:
@@ -20,15 +20,15 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """While this context is open, SIGINT and SIGTERM are noted instead of obeyed.
+    """While this context is open, SIGINT and SIGTERM do not stop the program. ``received`` holds the signal.
 
-    The loop inside asks ``received`` between two steps. A second SIGINT gives up waiting and raises
-    ``KeyboardInterrupt`` at once. Outside the main thread, where Python has no signals, it does nothing.
+    The loop inside looks at ``received`` between two steps. A second SIGINT raises ``KeyboardInterrupt`` at once.
+    Outside the main thread Python delivers no signals, and ``received`` stays None.
     """
 
     def __init__(self) -> None:
         self.received: Optional[int] = None
-        self._before = {}
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopRequest":
         if threading.current_thread() is threading.main_thread():
@@ -36,7 +36,7 @@ class StopRequest:
                 self._before[signum] = signal.signal(signum, self._note)
         return self
 
-    def __exit__(self, *unused) -> None:
+    def __exit__(self, *unused: object) -> None:
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
 

@@ -9,11 +9,11 @@ from paddleseg.utils import progbar
 
 @contextlib.contextmanager
 def progress_bar(target: int, verbose: int = 1) -> Iterator[progbar.Progbar]:
-    """Yield a progress bar on stderr whose line is ended even if the work is not.
+    """Yield a progress bar on stderr. Its line ends even when the work fails.
 
     Args:
-        target: How many steps there are; below 1: not known.
-        verbose: 0: nothing is drawn; 1: a bar; 2: a line when all is done.
+        target: Number of steps; below 1 it is unknown.
+        verbose: 0 shows nothing, 1 a bar, 2 one line at the end.
     """
     bar = progbar.Progbar(target=target if target > 0 else None, verbose=verbose)
     try:

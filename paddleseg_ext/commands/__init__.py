@@ -1,1 +1,1 @@
-"""The commands train, val, predict and export: flags in, rooms called."""
+"""The commands train, val, predict and export. Each reads its flags and calls the other rooms."""

@@ -3,7 +3,7 @@
 import argparse
 import dataclasses
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 import paddle
 from paddleseg.utils import logger
@@ -31,56 +31,57 @@ python export.py --config my.yml --model_path output/best_model --save_dir outpu
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The flags of the command line."""
-    parser = cli.Parser("Export a trained model, and prove the export against the model it came from.", EXAMPLES)
+    parser = cli.Parser("Export a trained model, and compare the exported model with the original.", EXAMPLES)
     cli.add_config_flags(parser)
     cli.add_model_path_flag(parser)
     parser.add_argument(
         "--save_dir",
         default="output/export",
         metavar="DIR",
-        help="gets the program (model.json, or model.pdmodel with Paddle 2), model.pdiparams and deploy.yaml; with "
-        "--format onnx just model.onnx.",
+        help="folder for the exported model: model.json (model.pdmodel with Paddle 2), model.pdiparams and "
+        "deploy.yaml. With --format onnx it holds model.onnx alone.",
     )
     parser.add_argument(
         "--format",
         dest="file_format",
         choices=FORMATS,
         default="paddle",
-        help="for Paddle Inference, or ONNX for other runtimes (takes the packages of `pip install -e '.[onnx]'`).",
+        help="paddle is for Paddle Inference, onnx for other runtimes. onnx needs `pip install -e '.[onnx]'`.",
     )
     parser.add_argument(
         "--opset",
         type=int,
         choices=OPSETS,
         metavar=f"{OPSETS[0]}..{OPSETS[-1]}",
-        help=f"with --format onnx, the version of the operators (default: {OPSET}).",
+        help=f"with --format onnx: the version of the operators (default: {OPSET}).",
     )
     parser.add_argument(
         "--input_shape",
         nargs="+",
         type=int,
         metavar="N",
-        help="a fixed input, e.g. `--input_shape 1 3 512 1024`, -1 for any; by default batch and size are left open.",
+        help="fixed input shape, e.g. `--input_shape 1 3 512 1024`. -1 accepts any number "
+        "(default: any batch, any size).",
     )
     parser.add_argument(
         "--output_op",
         choices=("auto", *OUTPUT_OPS),
         default="auto",
-        help="what the model puts out: labels (argmax), probabilities (softmax), logits (none) or logits at the size "
-        "of the features; auto is labels, or logits where test_config or a resize among the transforms needs them, "
-        "so that deploy/python/infer.py gives the labels of predict.py.",
+        help="output of the exported model: argmax gives labels, softmax probabilities, none logits, and features "
+        "logits at the size of the features. auto takes labels, or logits if test_config or a resize in "
+        "the transforms needs them. Then deploy/python/infer.py gives the same labels as predict.py.",
     )
     parser.add_argument(
         "--ops",
         choices=("auto", "compiled", "native"),
-        help="PSANet's attention as the compiled operator, which the machine that runs the export then needs as well, "
-        "or native, of Paddle's own operators, as ONNX is in any case (default: $PADDLESEG_EXT_OPS, or auto: compiled "
-        "where it can be had).",
+        help="operators of PSANet's attention. With compiled, the machine that runs the export needs the compiled "
+        "operator too. native uses Paddle's own operators; ONNX always does. auto takes compiled if it is available "
+        "(default: $PADDLESEG_EXT_OPS, or auto).",
     )
     parser.add_argument(
         "--for_fd",
         action="store_true",
-        help="changes nothing: PaddleSeg names the files inference.* with it, for FastDeploy and PaddleX.",
+        help="accepted and ignored. In PaddleSeg it names the files inference.*, for FastDeploy and PaddleX.",
     )
     parser.give_way("--format", "--opset", "--ops")
     return parser.parse_args(arguments)
@@ -109,7 +110,7 @@ def run_export(
     """Check the configuration and the weights, then export and compare. The arguments are the flags of ``export.py``.
 
     Raises:
-        UserError: Anything the user can put right, or an export that differs from the model.
+        UserError: A fault that the user can correct, or an export that differs from the model.
     """
     form = PADDLE_INFERENCE
     if file_format == "onnx":
@@ -117,20 +118,20 @@ def run_export(
             raise UserError("--ops compiled: no ONNX runtime has the compiled operator; leave --ops out.")
         ops, form = "native", onnx_form(opset or OPSET)
     elif opset:
-        raise UserError("--opset is for --format onnx; add that, or leave --opset out.")
+        raise UserError("--opset needs --format onnx; add it, or leave --opset out.")
     if for_fd:
-        logger.info("--for_fd changes nothing: the exported files keep the names that deploy.yaml gives.")
-    # Traced and compared on the CPU: no card is needed, and none with its own rounding has a say.
+        logger.info("--for_fd changes nothing; deploy.yaml names the exported files.")
+    # Trace and compare on the CPU: this needs no card, and the rounding of a card cannot change the result.
     paddle.set_device("cpu")
     cfg = load_config(config, opts=opts, training=False)
     protocol = protocol_of(cfg.test_config)
     builder = Builder(cfg, pretrained=False)
-    names, colours = classes_of(builder)
-    # PaddleSeg's `export` section may ask for other steps than the validation's.
+    names, colors = classes_of(builder)
+    # PaddleSeg's `export` section may have other transforms than the validation set.
     steps = (cfg.dic.get("export") or {}).get("transforms")
     if not steps:
         if not cfg.val_dataset_cfg:
-            raise UserError(f"{config} has no val_dataset, whose transforms an exported model takes along; add one.")
+            raise UserError(f"{config} has no val_dataset, and an exported model needs its transforms; add one.")
         steps = cfg.val_dataset_cfg.get("transforms", [])
     channels = image_channels(builder)
     model = builder.build("model")
@@ -142,24 +143,24 @@ def run_export(
             save_dir,
             steps,
             names,
-            colours,
+            colors,
             input_shape=input_shape,
             output_op=output_op,
             img_channels=channels,
-            test_config=_told(protocol),
+            test_config=_changed(protocol),
             form=form,
         )
     if file_format == "onnx" and protocol.aug_eval:
         logger.warning(
-            "deploy/onnx/infer.py does not average over scales or mirrored images, which test_config asks for "
-            "(aug_eval), and will refuse this model; export with --opts test_config.aug_eval=false for it."
+            "test_config asks for an average over scales or mirrored images (aug_eval). deploy/onnx/infer.py cannot do "
+            "that and will refuse this model; for that script, export with --opts test_config.aug_eval=false."
         )
     flag = "python/infer.py --config" if file_format == "paddle" else "onnx/infer.py --model"
     logger.info(f"Exported to {path.parent}; try: python deploy/{flag} {path} --image_path IMAGE")
 
 
-def _told(protocol: InferenceProtocol) -> dict:
-    """What of a protocol is not the default, as ``test_config`` in a YAML would say it."""
+def _changed(protocol: InferenceProtocol) -> dict[str, Any]:
+    """The settings of a protocol that are not the defaults, in the form of ``test_config``."""
     fields = dataclasses.asdict(protocol)
     defaults = dataclasses.asdict(InferenceProtocol())
     return {

@@ -30,13 +30,15 @@ python predict.py --config my.yml --model_path output/best_model --image_path bi
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The flags of the command line."""
-    parser = cli.Parser("Segment images: label map, colour map, and overlay with a legend, as PNG files.", EXAMPLES)
+    parser = cli.Parser(
+        "Segment images. Writes a label map, a color map and an overlay with a legend as PNG.", EXAMPLES
+    )
     cli.add_config_flags(parser)
     cli.add_model_path_flag(parser)
     cli.add_picture_flags(parser, save_dir="output/result")
     cli.add_device_flag(parser)
     cli.add_inference_flags(parser, "--aug_pred")
-    parser.refuse("--use_multilabel", why="the models of paddleseg 2.8.0 know one label per pixel")
+    parser.refuse("--use_multilabel", why="the models of paddleseg 2.8.0 work with one label per pixel")
     return parser.parse_args(arguments)
 
 
@@ -59,26 +61,26 @@ def run_prediction(
     """Check flags, images, configuration and weights, then predict.
 
     Args:
-        settings: The flags of test-time augmentation and sliding windows. They overrule ``test_config`` of the file,
-            whose protocol prediction follows as evaluation does. The other arguments are the other flags.
+        settings: The flags of test-time augmentation and sliding windows. They overrule ``test_config`` of the file.
+            Prediction follows the same test protocol as evaluation. The other arguments are the other flags.
 
     Raises:
-        UserError: Anything the user can put right, before the model runs wherever possible.
+        UserError: A fault that the user can correct. Wherever possible it is found before the model runs.
     """
     settings["aug_eval"] = settings.pop("aug_pred", False)
     images = find_images(image_path)
     cfg = load_config(config, opts=opts, training=False)
     protocol = protocol_of(overruled(cfg.test_config, settings))
     if not cfg.val_dataset_cfg:
-        raise UserError(f"{config} has no val_dataset, whose transforms prepare the images; add one.")
+        raise UserError(f"{config} has no val_dataset, and its transforms prepare the images; add one.")
     _use_card(cli.use_device(device), device_id)
     builder = Builder(cfg, pretrained=False)
-    names, colours = classes_of(builder, custom_color)
+    names, colors = classes_of(builder, custom_color)
     transforms = T.Compose(builder.build("val_transforms"), img_channels=image_channels(builder))
     model = builder.build("model")
     load_weights(model, model_path)
     logger.info(f"Predicting {len(images)} image{'s' if len(images) != 1 else ''}.")
-    predict(model, transforms, images, save_dir, names, colours, protocol)
+    predict(model, transforms, images, save_dir, names, colors, protocol)
     logger.info(where_results_are(save_dir, len(images)))
 
 
@@ -86,7 +88,7 @@ def _use_card(device: str, number: int) -> None:
     if number == 0:
         return
     if device == "cpu":
-        raise UserError(f"--device_id {number} names a card, but the device is the CPU; leave it out.")
+        raise UserError(f"--device_id {number} is the number of a card, and the device is the CPU; leave the flag out.")
     if device == "gpu" and number >= paddle.device.cuda.device_count():
-        raise UserError(f"--device_id {number} does not exist; there are {paddle.device.cuda.device_count()} cards.")
+        raise UserError(f"--device_id {number} does not exist; Paddle finds {paddle.device.cuda.device_count()} cards.")
     paddle.set_device(f"{device}:{number}")

@@ -10,8 +10,10 @@ import paddle
 from paddleseg.utils import logger, utils
 
 from paddleseg_ext import cli
-from paddleseg_ext.config.build import Builder, convert_sync_batchnorm
-from paddleseg_ext.config.config import load_config, use_nhwc
+from paddleseg_ext.commands.sync_batchnorm import convert_sync_batchnorm
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
+from paddleseg_ext.config.data_format import use_nhwc
 from paddleseg_ext.engine.samples import check_dataset
 from paddleseg_ext.engine.total_batch import describe_batch
 from paddleseg_ext.engine.train import train
@@ -27,73 +29,90 @@ python -m paddle.distributed.launch --gpus 0,1 train.py --config my.yml --do_eva
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The flags of the command line."""
-    parser = cli.Parser("Train a segmentation model. Ctrl-C saves before it stops; --resume_model goes on.", EXAMPLES)
+    parser = cli.Parser(
+        "Train a segmentation model. Ctrl-C saves a checkpoint; --resume_model continues from it.", EXAMPLES
+    )
     cli.add_config_flags(parser)
     cli.add_device_flag(parser)
     cli.add_workers_flag(parser)
     cli.add_precision_flags(parser)
-    parser.add_argument("--save_dir", default="output", metavar="DIR", help="where checkpoints and logs go.")
-    parser.add_argument(
-        "--do_eval", action="store_true", help="evaluate before every checkpoint and keep the best in best_model."
-    )
-    parser.add_argument(
-        "--use_vdl",
-        action="store_true",
-        help="write curves and sample pictures for `visualdl --logdir SAVE_DIR --language en`.",
-    )
-    parser.add_argument("--use_ema", action="store_true", help="also keep and evaluate averaged weights (decay 0.999).")
-    parser.add_argument("--resume_model", metavar="DIR", help="go on from this checkpoint, e.g. output/iter_1000.")
-    parser.add_argument(
-        "--iters", type=cli.positive_int, metavar="N", help="train until this iteration (default: the file's)."
-    )
-    parser.add_argument(
-        "--batch_size", type=cli.positive_int, metavar="N", help="images per process (default: the file's)."
-    )
-    parser.add_argument(
-        "--learning_rate", type=cli.positive_float, metavar="R", help="start of the schedule (default: the file's)."
-    )
-    parser.add_argument(
-        "--save_interval", type=cli.positive_int, default=1000, metavar="N", help="iterations between checkpoints."
-    )
-    parser.add_argument(
-        "--log_iters", type=cli.positive_int, default=10, metavar="N", help="iterations between log lines."
-    )
-    parser.add_argument(
-        "--keep_checkpoint_max",
-        type=cli.natural_int,
-        default=5,
-        metavar="N",
-        help="newest checkpoints to keep; 0 keeps all.",
-    )
-    parser.add_argument(
-        "--early_stop_intervals",
-        type=cli.positive_int,
-        metavar="N",
-        help="with --do_eval, stop after N evaluations in a row without a better mIoU.",
-    )
-    parser.add_argument(
-        "--seed", type=cli.natural_int, metavar="N", help="makes two runs draw the same random numbers."
-    )
-    parser.add_argument(
-        "--repeats", type=cli.positive_int, default=1, metavar="N", help="use every sample N times an epoch."
-    )
-    parser.add_argument(
-        "--data_format",
-        choices=("NCHW", "NHWC"),
-        default="NCHW",
-        help="NHWC only for models that have it (DeepLabV3P).",
-    )
+    _add_run_folder_flags(parser)
+    _add_schedule_flags(parser)
+    cli.add_data_format_flag(parser)
     parser.add_argument(
         "--to_static_training", action="store_true", help="train the model as a static graph (paddle.jit.to_static)."
     )
     parser.add_argument(
         "--profiler_options",
         metavar="TEXT",
-        help="profile some steps, then stop: 'batch_range=[10,20];state=CPU;profile_path=profile'.",
+        help="profile some steps, then stop. Example: 'batch_range=[10,20];state=CPU;profile_path=profile'.",
     )
-    parser.refuse("--use_multilabel", why="the losses and metrics of paddleseg 2.8.0 know one label per pixel")
-    parser.refuse("--input_shape", "--output_op", "--for_fd", why="they are about exporting; export.py has them")
+    parser.refuse("--use_multilabel", why="the losses and metrics of paddleseg 2.8.0 work with one label per pixel")
+    parser.refuse("--input_shape", "--output_op", "--for_fd", why="they belong to export.py")
     return parser.parse_args(arguments)
+
+
+def _add_run_folder_flags(parser: cli.Parser) -> None:
+    """Add the flags about checkpoints, evaluations and logs."""
+    parser.add_argument("--save_dir", default="output", metavar="DIR", help="folder for checkpoints and logs.")
+    parser.add_argument("--resume_model", metavar="DIR", help="continue from this checkpoint, e.g. output/iter_1000.")
+    parser.add_argument(
+        "--save_interval", type=cli.positive_int, default=1000, metavar="N", help="iterations between checkpoints."
+    )
+    parser.add_argument(
+        "--keep_checkpoint_max",
+        type=cli.natural_int,
+        default=5,
+        metavar="N",
+        help="number of checkpoints to keep, newest first. 0 keeps all.",
+    )
+    parser.add_argument(
+        "--do_eval",
+        action="store_true",
+        help="evaluate before every checkpoint, and keep the best weights in best_model.",
+    )
+    parser.add_argument(
+        "--use_ema", action="store_true", help="also keep and evaluate moving averages of the weights (decay 0.999)."
+    )
+    parser.add_argument(
+        "--log_iters", type=cli.positive_int, default=10, metavar="N", help="iterations between log lines."
+    )
+    parser.add_argument(
+        "--use_vdl",
+        action="store_true",
+        help="write curves and sample pictures. `visualdl --logdir SAVE_DIR --language en` shows them.",
+    )
+
+
+def _add_schedule_flags(parser: cli.Parser) -> None:
+    """Add the flags about the number and the content of the iterations."""
+    parser.add_argument(
+        "--iters", type=cli.positive_int, metavar="N", help="number of iterations (default: as in the file)."
+    )
+    parser.add_argument(
+        "--batch_size", type=cli.positive_int, metavar="N", help="images per process (default: as in the file)."
+    )
+    parser.add_argument(
+        "--learning_rate",
+        type=cli.positive_float,
+        metavar="R",
+        help="learning rate at the start (default: as in the file).",
+    )
+    parser.add_argument(
+        "--early_stop_intervals",
+        type=cli.positive_int,
+        metavar="N",
+        help="with --do_eval: stop after N evaluations in a row without a better mIoU.",
+    )
+    parser.add_argument(
+        "--seed",
+        type=cli.natural_int,
+        metavar="N",
+        help="start of the random numbers. Two runs with the same seed draw the same numbers.",
+    )
+    parser.add_argument(
+        "--repeats", type=cli.positive_int, default=1, metavar="N", help="use every sample N times in each epoch."
+    )
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -104,7 +123,7 @@ def main(arguments: Sequence[str]) -> None:
 def run_training(
     config: str,
     device: Optional[str],
-    opts: Optional[list],
+    opts: Optional[Sequence[str]],
     learning_rate: Optional[float],
     iters: Optional[int],
     batch_size: Optional[int],
@@ -119,10 +138,10 @@ def run_training(
     """Check the configuration and the data, build the parts, train.
 
     Args:
-        settings: Handed to ``train``; the other arguments are the flags of ``train.py``.
+        settings: Arguments of ``train``. The other arguments are the flags of ``train.py``.
 
     Raises:
-        UserError: Anything the user can put right, before the training starts wherever possible.
+        UserError: A fault that the user can correct. Wherever possible it is found before the training starts.
     """
     if early_stop_intervals is not None and not do_eval:
         raise UserError("--early_stop_intervals watches the validation mIoU; add --do_eval.")
@@ -146,10 +165,11 @@ def run_training(
         check_dataset(val_dataset, "val_dataset")
     utils.show_cfg_info(cfg)
     if "total_batch_size" in cfg.dic:
-        # What the file says, not the command line, which may have followed an earlier advice.
-        iters, rate = cfg.written.get("iters", cfg.iters), cfg.written["lr_scheduler"].get("learning_rate")
+        # The values of the file. The command line may already follow the advice of an earlier run.
+        written = {"iters": cfg.iters, **cfg.written}
+        rate = written["lr_scheduler"].get("learning_rate")
         processes = paddle.distributed.ParallelEnv().nranks
-        logger.info(describe_batch(cfg.dic["total_batch_size"], cfg.batch_size, processes, iters, rate))
+        logger.info(describe_batch(cfg.dic["total_batch_size"], cfg.batch_size, processes, written["iters"], rate))
     model = convert_sync_batchnorm(builder.build("model"))
     train(
         model,

@@ -8,9 +8,11 @@ import paddle
 from paddleseg.utils import logger, utils
 
 from paddleseg_ext import cli
-from paddleseg_ext.config.build import Builder, convert_sync_batchnorm
-from paddleseg_ext.config.config import load_config, use_nhwc
+from paddleseg_ext.commands.sync_batchnorm import convert_sync_batchnorm
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.config.configured_classes import classes_of
+from paddleseg_ext.config.data_format import use_nhwc
 from paddleseg_ext.deploy.deploy_yaml import NAME, Deploy, read_deploy
 from paddleseg_ext.deploy.exported_model import ExportedModel
 from paddleseg_ext.deploy.predictor import open_predictor
@@ -39,15 +41,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     cli.add_precision_flags(parser)
     cli.add_inference_flags(parser, "--aug_eval")
     parser.add_argument(
-        "--auc_roc", action="store_true", help="also the area under the ROC curve (keeps all predictions in memory)."
+        "--auc_roc",
+        action="store_true",
+        help="also compute the area under the ROC curve. Keeps all predictions in memory.",
     )
-    parser.add_argument(
-        "--data_format",
-        choices=("NCHW", "NHWC"),
-        default="NCHW",
-        help="NHWC only for models that have it (DeepLabV3P).",
-    )
-    parser.refuse("--use_multilabel", why="the losses and metrics of paddleseg 2.8.0 know one label per pixel")
+    cli.add_data_format_flag(parser)
+    parser.refuse("--use_multilabel", why="the losses and metrics of paddleseg 2.8.0 work with one label per pixel")
     return parser.parse_args(arguments)
 
 
@@ -60,7 +59,7 @@ def run_evaluation(
     config: str,
     model_path: Optional[str],
     device: Optional[str],
-    opts: Optional[list],
+    opts: Optional[Sequence[str]],
     data_format: str,
     exported: Optional[str] = None,
     **settings: Any,
@@ -68,11 +67,11 @@ def run_evaluation(
     """Check configuration, weights and data, and evaluate.
 
     Args:
-        settings: Those of ``evaluate``; they overrule ``test_config`` of the file where they are given. The other
+        settings: Arguments of ``evaluate``. Where they are given, they overrule ``test_config`` of the file. The other
             arguments are the flags of ``val.py``.
 
-    Returns:
-        What ``evaluate`` returns.
+    Raises:
+        UserError: A fault that the user can correct. Wherever possible it is found before the model runs.
     """
     cfg = load_config(config, opts=opts, training=False)
     if not cfg.val_dataset_cfg:
@@ -84,16 +83,18 @@ def run_evaluation(
     if exported is not None:
         deploy = read_deploy(exported)
         if settings.get("precision") == "fp16":
-            raise UserError("--precision fp16 is for weights; the exported model runs in the precision it has.")
+            raise UserError(
+                "--precision fp16 needs --model_path, as an exported model has its precision; leave it out."
+            )
         _require_same_classes(deploy, builder)
-        # How an image becomes labels is part of what was exported.
+        # The export contains the test protocol.
         test_config = {**{key: value for key, value in test_config.items() if key in _FIGURES}, **deploy.test_config}
     settings = overruled(test_config, settings)
-    protocol = protocol_of(settings)  # tells what is wrong before the data set is read
+    protocol = protocol_of(settings)  # reports a fault before the data set is read
     if exported is not None and deploy.output_op == "argmax" and (protocol.is_slide or protocol.aug_eval):
         raise UserError(
-            f"{exported} puts out labels, which cannot be averaged over windows, scales or mirrored images; export "
-            "with --output_op none."
+            f"{exported} puts out labels, and labels cannot be averaged over windows, scales or mirrored images; "
+            "export with --output_op none."
         )
     device = cli.use_device(device)
     logger.info(f"Device: {device}")
@@ -101,28 +102,30 @@ def run_evaluation(
 
     dataset = builder.build("val_dataset")
     check_dataset(dataset, "val_dataset")
+    model: paddle.nn.Layer
     if exported is not None:
         dataset.transforms = deploy.preprocess()
         model = ExportedModel(open_predictor(deploy, device="gpu" if device == "gpu" else "cpu"), deploy)
-        # What is left to Paddle outside the predictor is small.
+        # Paddle's share outside the predictor is small.
         paddle.set_device("cpu")
     else:
         model = convert_sync_batchnorm(builder.build("model"))
+        assert model_path is not None, "the parser requires --model_path or --exported"
         load_weights(model, model_path)
     logger.info(f"Loaded {exported or model_path}")
     return evaluate(model, dataset, **settings)
 
 
-# Keys of test_config that are about the figures, not about labels.
+# Keys of test_config that change the figures, not the labels.
 _FIGURES = ("absent_classes",)
 
 
 def _require_same_classes(deploy: Deploy, builder: Builder) -> None:
-    """Raise ``UserError`` if an export and a configuration are about different classes."""
+    """Raise ``UserError`` if an export and a configuration have different classes."""
     names, _ = classes_of(builder)
     if deploy.class_names and deploy.class_names != names:
-        told = [f"{len(some)} ({', '.join(some[:3])} ...)" for some in (deploy.class_names, names)]
+        theirs, ours = (f"{len(some)} ({', '.join(some[:3])} ...)" for some in (deploy.class_names, names))
         raise UserError(
-            f"--exported: {deploy.folder / NAME} is of a model with the classes {told[0]}, and {builder.config.path} "
-            f"has {told[1]}; give the configuration that it was exported with."
+            f"--exported: the classes in {deploy.folder / NAME} are {theirs}, and those of {builder.config.path} are "
+            f"{ours}; give the configuration that the model was exported with."
         )

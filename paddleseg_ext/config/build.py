@@ -1,13 +1,9 @@
 """From a checked configuration to model, optimizer, losses and data sets."""
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
-import paddle
 from paddleseg.cvlibs import Config, SegBuilder
-from paddleseg.utils import logger
 
 from paddleseg_ext.config.data_files import check_data_files
 from paddleseg_ext.errors import UserError, one_line
@@ -18,27 +14,27 @@ from paddleseg_ext.weights.loading import set_pretrained
 class Builder(SegBuilder):
     """PaddleSeg's ``SegBuilder`` whose failures are one sentence that names component and reason.
 
-    Use ``build("model")``, ``build("optimizer")``, ``build("loss")``, ``build("train_dataset")``,
-    ``build("val_dataset")``, ``build("val_transforms")``; each is built once.
+    ``build`` takes ``"model"``, ``"optimizer"``, ``"loss"``, ``"train_dataset"``, ``"val_dataset"`` or
+    ``"val_transforms"``. Each of them is built once.
 
     Args:
         config: From ``load_config``.
-        pretrained: Whether to load the weights that the YAML names as ``pretrained``. Not when weights of the whole
-            model are loaded next: then nothing needs to be fetched.
+        pretrained: Whether to load the weights that the YAML names as ``pretrained``. Say False when weights of the
+            whole model are loaded afterwards; then nothing is downloaded.
     """
 
     def __init__(self, config: Config, pretrained: bool = True) -> None:
         super().__init__(config)
         self._pretrained = pretrained
-        # By the path that stands in the configuration then: the key, and whether the file has to hold every weight.
+        # For each local file of weights: its key in the YAML, and whether the file must hold every weight.
         self._located: dict[str, tuple[str, bool]] = {}
 
     def build(self, what: str) -> Any:
         """The component ``what`` of the configuration.
 
         Raises:
-            UserError: It cannot be built, its data or its ``pretrained`` weights are missing or of another
-                model.
+            UserError: It cannot be built, its data are missing, or its ``pretrained`` weights are missing or belong to
+                another model.
         """
         if what in ("train_dataset", "val_dataset"):
             check_data_files(self.config, what)
@@ -50,10 +46,10 @@ class Builder(SegBuilder):
             raise _sentence(error, what) from error
 
     def build_component_impl(self, component_class: Any, *args: Any, **kwargs: Any) -> Any:
-        """Called by PaddleSeg for every component, inner ones first.
+        """Build one component. PaddleSeg calls this for every component, inner ones first.
 
-        A layer is built without ``pretrained``, whose file PaddleSeg would open with ``paddle.load``; then its weights
-        are set by ``weights.loading``.
+        A layer is built without ``pretrained``, because PaddleSeg would open that file with ``paddle.load``.
+        ``weights.loading`` sets its weights afterwards.
         """
         path = str(kwargs.get("pretrained"))
         if path in self._located:
@@ -70,7 +66,7 @@ class Builder(SegBuilder):
         return component
 
     def _locate_pretrained(self, cfg: dict, key: str) -> None:
-        """Replace each ``pretrained`` of a layer and of those in it by a local file, or by None if none is wanted."""
+        """Replace ``pretrained`` of a layer, and of the layers in it, by a local file, or by None."""
         for name, value in cfg.items():
             if self.is_meta_type(value):
                 self._locate_pretrained(value, f"{key}.{name}")
@@ -84,26 +80,9 @@ class Builder(SegBuilder):
             cfg["pretrained"] = path
 
 
-@contextlib.contextmanager
-def quietly() -> Iterator[None]:
-    """Without what PaddleSeg logs of every component; errors are still shown."""
-    level, logger.log_level = logger.log_level, 0
-    try:
-        yield
-    finally:
-        logger.log_level = level
-
-
-def convert_sync_batchnorm(model: paddle.nn.Layer) -> paddle.nn.Layer:
-    """Batch statistics over all cards, as PaddleSeg trains; changes nothing in a run of one process or on a CPU."""
-    if paddle.distributed.ParallelEnv().nranks > 1 and paddle.get_device().startswith("gpu"):
-        return paddle.nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    return model
-
-
 def _sentence(error: BaseException, what: str) -> UserError:
-    """The sentence at the root: PaddleSeg wraps each failure of an inner component once per level."""
-    cause = error
+    """The sentence of the first failure. PaddleSeg wraps the failure of an inner component once per level."""
+    cause: Optional[BaseException] = error
     while cause is not None:
         if isinstance(cause, UserError):
             return cause

@@ -1,18 +1,24 @@
-"""What a configuration says about images and classes, through its data set, without building it."""
+"""Classes and image channels of a configuration, read without building its data set."""
 
 from collections.abc import Sequence
 from typing import Any, Optional
+
+import numpy as np
 
 from paddleseg_ext.config.build import Builder
 from paddleseg_ext.datasets.class_names import class_names
 from paddleseg_ext.pictures import visualize
 
 
-def classes_of(builder: Builder, custom_color: Optional[Sequence[int]] = None) -> tuple:
-    """Names and colours of the classes of a configuration.
+def classes_of(builder: Builder, custom_color: Optional[Sequence[int]] = None) -> tuple[list[str], np.ndarray]:
+    """Names and colors of the classes of a configuration.
+
+    Args:
+        builder: Of the configuration.
+        custom_color: Red, green and blue of class 0, of class 1 and so on, instead of the colors of the data set.
 
     Returns:
-        A list with a name for every class, and the colours, (256, 3) uint8.
+        A name for every class, and the colors, uint8 (256, 3).
     """
     dataset = _data_class(builder)
     config = builder.config
@@ -26,7 +32,7 @@ def classes_of(builder: Builder, custom_color: Optional[Sequence[int]] = None) -
 
 
 def image_channels(builder: Builder) -> int:
-    """1 or 3: the channels that images are read with."""
+    """The number of channels that images are read with: 1 or 3."""
     config = builder.config
     cfg = config.val_dataset_cfg or config.train_dataset_cfg
     return cfg.get("img_channels") or getattr(_data_class(builder), "IMG_CHANNELS", 3)

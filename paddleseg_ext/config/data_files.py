@@ -1,4 +1,4 @@
-"""Is the data where the YAML says? Looked at before a data set is built, so that the answer names the key."""
+"""Is the data where the YAML says? This is checked before a data set is built, so that a fault names its key."""
 
 import inspect
 from pathlib import Path
@@ -14,8 +14,8 @@ def check_data_files(config: ValidatedConfig, key: str) -> None:
     """Check folders and list files of ``train_dataset`` or ``val_dataset``.
 
     Raises:
-        UserError: Missing folder or list file, an empty or malformed list; Cityscapes, ADE20K or VOC without
-            its files, with what to do about it.
+        UserError: A folder or a list file is missing; a list is empty or malformed; files of Cityscapes, ADE20K or VOC
+            are missing.
     """
     cfg = config.dic[key]
     root = cfg.get("dataset_root")
@@ -23,7 +23,7 @@ def check_data_files(config: ValidatedConfig, key: str) -> None:
         return
     component = manager.DATASETS[cfg["type"]]
     layout = layout_of(cfg["type"])
-    # Where dataset_root may be left out, data sets of others may fetch what is missing.
+    # A data set of PaddleSeg whose dataset_root is optional may download its files.
     required = inspect.signature(component).parameters["dataset_root"].default is inspect.Parameter.empty
     if (required or layout) and not Path(root).is_dir():
         what = f"{layout.how_to_lay_out()}, or correct the path" if layout else "put the data there or correct the path"
@@ -40,7 +40,7 @@ def _check_list(config: ValidatedConfig, key: str, cfg: dict) -> None:
     mode = str(cfg["mode"]).lower()
     name = f"{mode}_path"
     if mode not in ("train", "val", "test"):
-        raise UserError(f"{config.where(key, 'mode')}: {key}.mode is train, val or test, not {cfg['mode']!r}.")
+        raise UserError(f"{config.where(key, 'mode')}: {key}.mode must be train, val or test, not {cfg['mode']!r}.")
     if cfg.get(name) is None:
         raise UserError(f"{config.where(key)}: {key} with mode {mode} needs {name}, the list of its files; add it.")
     path = Path(cfg[name])
@@ -66,13 +66,14 @@ def _check_list(config: ValidatedConfig, key: str, cfg: dict) -> None:
 def _check_pairs(config: ValidatedConfig, key: str, cfg: dict, layout: Layout) -> None:
     """Cityscapes, ADE20K and VOC: every image has its label.
 
-    PaddleSeg pairs Cityscapes' sorted images with the sorted labels, so one missing file would shift all that follow.
+    PaddleSeg sorts the images and the labels of Cityscapes and pairs them by position. One missing file would shift
+    all pairs after it.
     """
     root, mode = Path(cfg["dataset_root"]), str(cfg.get("mode", "train")).lower()
     try:
         pairs = layout.pairs(root, mode)
     except KeyError:
-        # A mode that there is not; the data set itself says which there are.
+        # The mode does not exist. The data set itself reports that.
         return
     except UserError as error:
         raise UserError(f"{key}: {error}; {layout.how_to_lay_out()}.") from None

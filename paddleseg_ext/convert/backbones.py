@@ -8,7 +8,7 @@ import paddle
 from paddleseg.cvlibs import manager
 from paddleseg.utils import logger, seg_env
 
-from paddleseg_ext.config.build import quietly
+from paddleseg_ext.config.quiet import quietly
 from paddleseg_ext.convert.implementations.imagenet import IMAGENET
 from paddleseg_ext.convert.output import convert_file
 from paddleseg_ext.errors import UserError

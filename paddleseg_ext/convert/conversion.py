@@ -1,6 +1,5 @@
 """A checkpoint's weights under our names: all of them, and nothing else, or none."""
 
-import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +11,14 @@ import paddle
 import yaml
 from paddleseg.cvlibs import Config
 
-from paddleseg_ext.config.build import quietly
 from paddleseg_ext.config.config import load_config
+from paddleseg_ext.config.quiet import quietly
 from paddleseg_ext.convert.checkpoint import Weights, find_weights
 from paddleseg_ext.convert.names import their_name
 from paddleseg_ext.convert.notes import Notes
 from paddleseg_ext.convert.settings import Undecided, settings_of
 from paddleseg_ext.convert.target import MODELS, Target, declared_settings, target_of_config, target_of_model
-from paddleseg_ext.errors import UserError
+from paddleseg_ext.errors import UserError, nearest
 from paddleseg_ext.weights.refusal import Refused, shown
 from paddleseg_ext.weights.weight_file import open_checkpoint
 
@@ -348,8 +347,8 @@ def _their_name(ours: str, found: Weights) -> str:
 
 
 def _nearest(name: str, among: Sequence[str], where: str) -> str:
-    near = difflib.get_close_matches(name, among, n=1, cutoff=0.5)
-    return f"nearest {where}: {shown(near[0])}" if near else ""
+    near = nearest(name, among, cutoff=0.5)
+    return f"nearest {where}: {shown(near)}" if near else ""
 
 
 def _as_float32(value: Any, theirs: str, name: str) -> np.ndarray:

@@ -9,7 +9,8 @@ from typing import Any, Optional
 import paddle
 from paddleseg.cvlibs import Config, manager
 
-from paddleseg_ext.config.build import Builder, quietly
+from paddleseg_ext.config.build import Builder
+from paddleseg_ext.config.quiet import quietly
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models.psanet import PSA_TYPES, mask_sides
 from paddleseg_ext.models.sides import whole_sides

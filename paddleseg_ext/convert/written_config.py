@@ -10,8 +10,8 @@ from typing import Any, Optional, Union
 import yaml
 from paddleseg.cvlibs import manager
 
-from paddleseg_ext.config.build import quietly
 from paddleseg_ext.config.config import load_config
+from paddleseg_ext.config.quiet import quietly
 from paddleseg_ext.convert.checkpoint import find_weights
 from paddleseg_ext.convert.conversion import Fit, as_yaml, fit_of, plain
 from paddleseg_ext.convert.implementation import Case, Protocol

@@ -16,7 +16,7 @@ from paddleseg.datasets import Dataset
 from PIL import Image
 
 from paddleseg_ext.engine import random_state
-from paddleseg_ext.errors import UserError
+from paddleseg_ext.errors import UserError, one_line
 
 CHECKED_BEFORE_START = 50
 
@@ -56,7 +56,7 @@ class GuardedDataset(paddle.io.Dataset):
         except UserError as error:
             return str(error)
         except Exception as error:
-            return f"{sample_name(self.dataset, source)} cannot be used: {type(error).__name__}: {_one_line(error)}"
+            return f"{sample_name(self.dataset, source)} cannot be used: {type(error).__name__}: {one_line(error)}"
         return data
 
 
@@ -158,7 +158,7 @@ def _open(path: str, decode: bool) -> Image.Image:
     except FileNotFoundError:
         raise UserError(f"The file {path} does not exist; check dataset_root and the list file.") from None
     except Exception as error:
-        raise UserError(f"{path} cannot be read as an image ({_one_line(error)}); replace the file.") from error
+        raise UserError(f"{path} cannot be read as an image ({one_line(error)}); replace the file.") from error
     return image
 
 
@@ -186,7 +186,3 @@ def _check_sample(dataset: Any, index: int, data: Any) -> None:
     files = getattr(dataset, "file_list", None)
     label = np.asarray(label)
     _check_label(dataset, files[index][1] if files else f"of sample {index}", label.reshape(-1, label.shape[-1]))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

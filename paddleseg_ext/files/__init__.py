@@ -1,1 +1,1 @@
-"""Files in general: written whole or not at all, fetched, unpacked."""
+"""Files: written whole or not at all, downloaded, unpacked."""

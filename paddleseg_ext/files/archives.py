@@ -1,4 +1,4 @@
-"""Archives and folders as a user downloads them, read file by file and laid out somewhere else."""
+"""Downloaded archives and folders, read file by file, so that their files can be put somewhere else."""
 
 import contextlib
 import functools
@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Callable, Optional, Union
+from typing import IO, Callable, Optional, Union
 
 from tqdm import tqdm
 
@@ -26,17 +26,17 @@ class Entry:
     """A file of an archive or of a folder.
 
     Attributes:
-        name: Its path in there, with forward slashes; of a folder's file it begins with the folder's name.
-        size: In bytes, unpacked.
+        name: Its path inside the archive, with forward slashes. In a folder the path begins with the folder's name.
+        size: Its size in bytes, unpacked.
         source: The archive or folder.
-        open: Opens it for reading; of a compressed tar only until the next entry is asked for.
-        path: Where it is on disk, if it comes from a folder.
+        open: Opens it for reading. In a compressed tar this works only until the next entry is read.
+        path: Its place on disk if it comes from a folder.
     """
 
     name: str
     size: int
     source: Path
-    open: Callable[[], BinaryIO]
+    open: Callable[[], IO[bytes]]
     path: Optional[Path] = None
 
     def read(self) -> bytes:
@@ -51,12 +51,12 @@ class Entry:
         return content
 
     def place(self, target: Path) -> bool:
-        """Put the file at ``target``, whole or not at all; one of the same size that is there already is kept.
+        """Put the file at ``target``, whole or not at all. A file of the same size that is already there is kept.
 
-        A file on the same disk is hard-linked, which takes no space; others are written.
+        A file on the same disk becomes a hard link, which takes no space. Other files are written.
 
         Returns:
-            Whether anything was done.
+            Whether ``target`` is new.
 
         Raises:
             UserError: The archive is damaged here, or ``target`` cannot be written.
@@ -85,18 +85,18 @@ class Entry:
             raise UserError(_damaged(self.source, f"{self.name} has {size} bytes instead of {self.size}"))
 
 
-def matching(source: Union[str, Path], pattern: str) -> Iterator[tuple]:
-    """The files of an archive or folder that a data set needs, with a progress bar on a terminal.
+def matching(source: Union[str, Path], pattern: str) -> Iterator[tuple[Entry, str]]:
+    """The files of an archive or folder that a data set needs. A terminal shows a progress bar.
 
     Args:
         source: A .zip, .tar, .tgz or .tar.gz file, or a folder.
-        pattern: A regular expression, searched in the names; its first group is the path to give the file.
+        pattern: A regular expression that is searched in the names. Its first group is the path to give the file.
 
     Yields:
-        (``Entry``, the first group). Links and special files are left out, so nothing can point out of the target.
+        The ``Entry`` and the first group. Links and special files are left out, so nothing can point out of the target.
 
     Raises:
-        UserError: No such archive, one of another kind, a damaged one, a path that leads outside, or no match at all.
+        UserError: The archive is damaged or of another kind, a path in it leads outside, or no name matches.
     """
     source = Path(source)
     wanted = re.compile(pattern)
@@ -119,21 +119,21 @@ def matching(source: Union[str, Path], pattern: str) -> Iterator[tuple]:
                 yield entry, _safe(source, match[1])
             bar.update(position - bar.n)
     if not found:
-        raise UserError(f"{source} holds no file of this data set; is it another download?")
+        raise UserError(f"{source} holds no file of this data set; check that it is the right download.")
 
 
-def find_sources(given: Sequence[Union[str, Path]], names: Sequence[str]) -> list:
-    """Which of what the user gave holds a part of a data set.
+def find_sources(given: Sequence[Union[str, Path]], names: Sequence[str]) -> list[Path]:
+    """The archives and folders, among those that the user gave, that hold a part of a data set.
 
     Args:
-        given: Archives, which are taken as they are if they bear one of the ``names``, and folders, which are such a
-            part, or hold one or more.
+        given: Archives and folders. One that has one of the ``names`` is a part. In another folder the parts are looked
+            for by their names.
         names: File names of archives and names of unpacked folders.
 
     Raises:
-        UserError: Something given does not exist.
+        UserError: A given path does not exist.
     """
-    found = []
+    found: list[Path] = []
     for path in map(Path, given):
         if not path.exists():
             raise UserError(f"{path} does not exist; give the archives, or the folder that holds them.")
@@ -144,45 +144,52 @@ def find_sources(given: Sequence[Union[str, Path]], names: Sequence[str]) -> lis
     return found
 
 
-def _open(source: Path, stack: contextlib.ExitStack) -> tuple:
-    """The size in bytes of what there is to read, and an iterator over (Entry, bytes read when it is done)."""
+# Entries with the number of bytes read so far when each of them is done.
+_Entries = Iterator[tuple[Entry, int]]
+
+
+def _open(source: Path, stack: contextlib.ExitStack) -> tuple[int, _Entries]:
+    """The number of bytes to read, and the entries."""
     if source.is_dir():
-        files = sorted(Path(folder) / name for folder, _, names in os.walk(source, followlinks=True) for name in names)
-        files = [(path, path.stat().st_size) for path in files if path.is_file()]
+        paths = sorted(Path(folder) / name for folder, _, names in os.walk(source, followlinks=True) for name in names)
+        files = [(path, path.stat().st_size) for path in paths if path.is_file()]
         return sum(size for _, size in files), _folder(source, files)
     if zipfile.is_zipfile(source):
         archive = stack.enter_context(zipfile.ZipFile(source))
         infos = [info for info in archive.infolist() if not info.is_dir()]
         return sum(info.compress_size for info in infos), _zip(source, archive, infos)
     raw = stack.enter_context(open(source, "rb"))  # noqa: SIM115
-    archive = stack.enter_context(tarfile.open(fileobj=raw))  # noqa: SIM115
-    return source.stat().st_size, _tar(source, archive, raw)
+    tar = stack.enter_context(tarfile.open(fileobj=raw))  # noqa: SIM115
+    return source.stat().st_size, _tar(source, tar, raw)
 
 
-def _folder(source: Path, files: list) -> Iterator[tuple]:
+def _folder(source: Path, files: list[tuple[Path, int]]) -> _Entries:
     done = 0
     for path, size in files:
         done += size
         name = f"{source.resolve().name}/{path.relative_to(source).as_posix()}"
-        yield Entry(name, size, source, functools.partial(open, path, "rb"), path), done
+        opening = functools.partial(path.open, "rb")
+        yield Entry(name, size, source, opening, path), done  # type: ignore[arg-type]  # mypy takes "rb" for text
 
 
-def _zip(source: Path, archive: zipfile.ZipFile, infos: list) -> Iterator[tuple]:
+def _zip(source: Path, archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> _Entries:
     done = 0
     for info in infos:
         done += info.compress_size
         yield Entry(info.filename, info.file_size, source, functools.partial(archive.open, info)), done
 
 
-def _tar(source: Path, archive: tarfile.TarFile, raw: BinaryIO) -> Iterator[tuple]:
+def _tar(source: Path, archive: tarfile.TarFile, raw: IO[bytes]) -> _Entries:
     for member in archive:
         if member.isreg():
-            yield Entry(member.name, member.size, source, functools.partial(archive.extractfile, member)), raw.tell()
-    # tarfile takes a header that is cut off or no header for the end. The real end is a block of zeros, and another.
+            # For a regular file extractfile never gives None.
+            opening = functools.partial(archive.extractfile, member)
+            yield Entry(member.name, member.size, source, opening), raw.tell()  # type: ignore[arg-type]
+    # tarfile accepts a missing or cut header as the end. The real end is two blocks of zeros.
     read = archive.fileobj.tell() - archive.offset
     if read < tarfile.BLOCKSIZE or archive.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
         raise tarfile.ReadError("it ends without an end mark")
-    # gzip's checksum stands behind what fills up the last record.
+    # gzip's checksum comes after the last record. Reading to the end checks it.
     while archive.fileobj.read(_CHUNK):
         pass
 
@@ -190,12 +197,14 @@ def _tar(source: Path, archive: tarfile.TarFile, raw: BinaryIO) -> Iterator[tupl
 def _safe(source: Path, relative: str) -> str:
     parts = PurePosixPath(relative).parts
     if not parts or ".." in parts or relative.startswith("/") or "\\" in relative:
-        raise UserError(f"{source} holds the path {relative!r}, which leads outside its folder; do not trust it.")
+        raise UserError(
+            f"{source} holds the path {relative!r}, which leads outside its folder; do not use this archive."
+        )
     return relative
 
 
 def _link(path: Path, target: Path) -> bool:
-    """Hard-link; False where the file system cannot."""
+    """Make a hard link; False where the file system cannot."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         target.unlink()
@@ -213,7 +222,7 @@ def _damage_named(source: Path) -> Iterator[None]:
     except _DAMAGED as error:
         raise UserError(_damaged(source, one_line(error))) from error
     except OSError as error:
-        # gzip's own complaint has no number; a full disk or a missing right has one and is told as what it is.
+        # gzip's own errors have no number. A full disk or a missing right has one, and is reported as it is.
         if error.errno is not None:
             raise
         raise UserError(_damaged(source, str(error))) from error
@@ -224,7 +233,7 @@ def _damaged(source: Path, reason: str) -> str:
 
 
 def is_whole_png(path: Path) -> bool:
-    """Whether a PNG file is there to its end mark."""
+    """Whether a PNG file is complete, that is, ends with its end mark."""
     try:
         with open(path, "rb") as file:
             file.seek(-12, os.SEEK_END)

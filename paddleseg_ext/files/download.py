@@ -1,11 +1,11 @@
-"""A file from an address: with progress, and going on where an interrupted download stopped."""
+"""Downloads that show their progress and continue where an interrupted one stopped."""
 
 import re
 import sys
 import time
 import urllib.error
 import urllib.request
-from http.client import HTTPException
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Optional
 from urllib.parse import unquote, urlparse
@@ -16,22 +16,22 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 
 
 class DownloadFailed(Exception):
-    """The reason, as the rest of a sentence."""
+    """A download failed. The message is the reason, as a part of a sentence."""
 
 
 def name_of(url: str) -> str:
-    """The last part of the path of ``url``: what its file is called."""
+    """The name of the file at ``url``: the last part of its path."""
     return unquote(urlparse(url).path.rsplit("/", 1)[-1])
 
 
 def download(url: str, path: Path) -> None:
-    """Fetch ``url`` to ``path``: whole, or not at all.
+    """Download ``url`` to ``path``, whole or not at all.
 
-    What has come lies in ``path.part`` until it is whole; the next call goes on from there if the server still has the
-    same file. Progress goes to stderr.
+    ``path.part`` holds the bytes until the file is whole. If a download breaks off, the next call continues from there,
+    provided that the server still has the same file. Progress goes to stderr.
 
     Raises:
-        DownloadFailed: There is no network, no such file, or the connection broke.
+        DownloadFailed: There is no network, the file does not exist, or the connection broke.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -45,7 +45,7 @@ def _fetch(url: str, path: Path) -> None:
     request = urllib.request.Request(url)
     have = part.stat().st_size if part.is_file() and tag.is_file() else 0
     if have:
-        # The server sends the rest of the file if it is still that one, else the whole of the new one.
+        # The server sends the rest if its file is unchanged, else the whole new file.
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", tag.read_text(encoding="utf-8"))
     try:
@@ -53,7 +53,7 @@ def _fetch(url: str, path: Path) -> None:
     except urllib.error.HTTPError as error:
         if error.code != 416 or not have:
             raise
-        # There is nothing after what is here: start over, for that cannot be told from another file.
+        # The server has no bytes after these. The file may be another one now: start again.
         part.unlink()
         return _fetch(url, path)
     with answer:
@@ -73,24 +73,24 @@ def _fetch(url: str, path: Path) -> None:
                 progress.show(have)
         progress.end()
     if total is not None and have != total:
-        raise OSError(f"only {have} of {total} bytes came")
+        raise OSError(f"only {have} of {total} bytes arrived")
     part.replace(path)
     tag.unlink(missing_ok=True)
 
 
-def _total(answer, have: int) -> Optional[int]:
-    """Size of the whole file, if the server says it."""
+def _total(answer: HTTPResponse, have: int) -> Optional[int]:
+    """Size of the whole file in bytes; None if the server does not say it."""
     if answer.status == 206:
         match = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if match is None or int(match[1]) != have:
-            raise OSError("the server sent another part than was asked for")
+            raise OSError("the server sent a part that was not requested")
         return int(match[2])
     length = answer.headers.get("Content-Length")
     return None if length is None else int(length)
 
 
 class _Progress:
-    """A line that is written over on a terminal; elsewhere a line for every quarter."""
+    """Progress on stderr: one line that changes on a terminal, else a line for every quarter of the file."""
 
     def __init__(self, name: str, have: int, total: Optional[int]) -> None:
         self.name, self.start, self.total = name, have, total
@@ -99,7 +99,7 @@ class _Progress:
         self.terminal = sys.stderr.isatty()
 
     def show(self, have: int) -> None:
-        """Say that ``have`` bytes are here, if it is time to."""
+        """Report ``have`` bytes if the last report is old enough."""
         now = time.monotonic()
         if self.terminal and now - self.shown > 0.2:
             self.shown = now
@@ -109,7 +109,7 @@ class _Progress:
             print(self._line(have, now), file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """Leave the line."""
+        """Clear the line on a terminal."""
         if self.terminal:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 

@@ -12,11 +12,11 @@ from typing import Union
 def write_whole(path: Union[str, Path]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success fsync it and rename it over ``path``.
 
-    The temporary name keeps the suffix of ``path`` (OpenCV and Paddle choose the format by it).
-    If the block raises, ``path`` is left exactly as it was and the temporary file is removed.
+    If the block raises, ``path`` stays as it was and the temporary file is removed. The temporary name keeps the suffix
+    of ``path``, because OpenCV and Paddle choose the format by it.
 
     Args:
-        path: The file to write. Missing parent folders are made.
+        path: The file to write. Missing parent folders are created.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def write_whole(path: Union[str, Path]) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
-        # mkstemp makes files readable by their owner only; give the mode an ordinary open() would give.
+        # mkstemp lets only the owner read the file. Give it the mode that open() would give.
         umask = os.umask(0)
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Union
 
-from paddleseg_ext.errors import UserError
+from paddleseg_ext.errors import UserError, one_line
 
 
 class Refused(Exception):
@@ -36,7 +36,7 @@ def naming(path: Union[str, Path]) -> Iterator[None]:
     except Refused as refused:
         raise UserError(f"{path} {refused}.") from None
     except (LookupError, TypeError, ValueError, ArithmeticError, EOFError, struct.error, zlib.error) as error:
-        reason = shown(" ".join(str(error).split())) or type(error).__name__
+        reason = shown(one_line(error))
         raise UserError(f"{path} is damaged or cut short ({reason}); use another copy.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); check the file.") from error

@@ -18,8 +18,9 @@ from paddle import nn
 from paddle.nn import initializer
 from paddleseg.cvlibs import Config, manager
 
-from paddleseg_ext.config.build import Builder, quietly
+from paddleseg_ext.config.build import Builder
 from paddleseg_ext.config.config import load_config
+from paddleseg_ext.config.quiet import quietly
 from paddleseg_ext.convert.backbones import PUBLISHED
 from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.models import ISANet, PSANet, PSPNet

@@ -1,13 +1,12 @@
 """The table of published rows."""
 
-import difflib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Callable, Optional
 
 import yaml
 
-from paddleseg_ext.errors import UserError
+from paddleseg_ext.errors import UserError, hint
 
 Facts = dict[str, Any]
 PUBLISHED = Path(__file__).with_name("published.yml")
@@ -62,9 +61,8 @@ def find_row(wanted: str, among_authors: bool = False) -> str:
             f"{stem} is one of the authors' own configurations and not a published row; convert its checkpoint with "
             f"`python -m paddleseg_ext.convert FILE --config {shown_path(stem)} --output WEIGHTS.pdparams`."
         )
-    near = difflib.get_close_matches(stem, list(names), n=3)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`python -m paddleseg_ext.zoo list` prints the 47 rows."
-    raise UserError(f"there is no row {wanted}; {hint}")
+    near = hint(stem, names, "`python -m paddleseg_ext.zoo list` prints the 47 rows.")
+    raise UserError(f"there is no row {wanted}; {near}")
 
 
 def select(

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from paddleseg_ext.backbones import ResNet18_v1c
-from paddleseg_ext.config.build import Builder, quietly
+from paddleseg_ext.config.build import Builder
 from paddleseg_ext.config.config import load_config
+from paddleseg_ext.config.quiet import quietly
 from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models import PSPNet

@@ -7,7 +7,7 @@ import paddle
 import pytest
 from paddleseg.cvlibs import manager
 
-from paddleseg_ext.config.build import quietly
+from paddleseg_ext.config.quiet import quietly
 from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 from paddleseg_ext.convert.target import MODELS, shapes_of
 from paddleseg_ext.convert.unshown import UNSHOWN, table

@@ -134,3 +134,9 @@ def infer() -> ModuleType:
 def files_below(folder: Path) -> dict:
     """{relative name: bytes} of every file."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def predict_words(project: Path, save_dir: Path, *more: str) -> list[str]:
+    """The words of a command line of predict.py for the photos of the project."""
+    weights = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
+    return [*weights, "--image_path", str(project / "photos"), "--save_dir", str(save_dir), "--device", "cpu", *more]

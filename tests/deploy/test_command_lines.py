@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,14 +17,9 @@ from paddleseg_ext.commands import export, predict
 from paddleseg_ext.deploy import predictor
 from paddleseg_ext.deploy.deploy_yaml import read_deploy
 from paddleseg_ext.errors import UserError
-from tests.deploy.conftest import ROOT, files_below, small_config
+from tests.deploy.conftest import ROOT, files_below, predict_words, small_config
 
 NAMES = ("a", "b", "deep/er/c")
-
-
-def predict_words(project, save_dir, *more):
-    weights = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
-    return [*weights, "--image_path", str(project / "photos"), "--save_dir", str(save_dir), "--device", "cpu", *more]
 
 
 def infer_words(exported, project, save_dir, *more):
@@ -97,15 +91,6 @@ def test_infer_says_which_operator_is_missing(project, exported, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_predict_with_flips_scales_and_windows(project, tmp_path):
-    augmented = predict_words(project, tmp_path / "aug", "--aug_pred", "--scales", "0.75", "1", "--flip_horizontal")
-    assert cli.run(predict.main, augmented) == 0
-    window = ["--is_slide", "--crop_size", "48", "40", "--stride", "32", "24", "--custom_color", "9", "9", "9"]
-    slid = predict_words(project, tmp_path / "slide", *window)
-    assert cli.run(predict.main, slid) == 0
-    assert len(files_below(tmp_path / "aug")) == len(files_below(tmp_path / "slide")) == 9
-
-
 def test_infer_undoes_a_resize_as_predict_does(project, infer, tmp_path):
     config = small_config()
     config["val_dataset"]["transforms"] = [{"type": "Resize", "target_size": [80, 56]}, {"type": "Normalize"}]
@@ -151,26 +136,6 @@ def test_a_yaml_that_says_nothing_of_training(project, exported, infer, tmp_path
     told = "".join(capfd.readouterr())
     assert "--with_argmax changes nothing" in told and "--precision fp16 is for TensorRT" in told
     assert files_below(tmp_path / "infer") == files_below(tmp_path / "predict")
-
-
-def test_an_export_knows_how_to_prepare_images(project, tmp_path, capfd, monkeypatch):
-    exported = []
-
-    def note(model, folder, steps, *unused, **settings):
-        exported.append(steps)
-        return Path(folder) / "deploy.yaml"
-
-    monkeypatch.setattr(export, "export", note)
-    content = small_config()
-    del content["val_dataset"]
-    (tmp_path / "config.yml").write_text(yaml.safe_dump(content))
-    words = ["--config", str(tmp_path / "config.yml"), "--model_path", str(project / "model.pdparams")]
-    assert cli.run(export.main, [*words, "--save_dir", str(tmp_path / "e")]) == 1
-    assert not exported
-    assert "has no val_dataset, whose transforms an exported model takes along" in capfd.readouterr().err
-    (tmp_path / "config.yml").write_text(yaml.safe_dump({**content, "export": {"transforms": [{"type": "Normalize"}]}}))
-    export.main([*words, "--save_dir", str(tmp_path / "e")])
-    assert exported == [[{"type": "Normalize"}]]
 
 
 def test_onednn_that_differs_is_left_out(project, exported, monkeypatch, capfd):
@@ -261,64 +226,6 @@ def test_a_program_of_paddle_3_is_refused_by_paddle_2(exported, monkeypatch):
     deploy = dataclasses.replace(read_deploy(exported), model="model.json")
     with pytest.raises(UserError, match="was exported with Paddle 3, and"):
         predictor.Predictor(deploy)
-
-
-BAD_PREDICT = {
-    "no image": (["--image_path", "{tmp}/none.png"], "does not exist"),
-    "empty list": (["--image_path", "{tmp}/empty.txt"], "is empty"),
-    "no image at all": (["--image_path", "{tmp}/empty"], "holds no"),
-    "window without size": (["--is_slide"], "--is_slide needs --crop_size"),
-    "half a colour": (["--custom_color", "1", "2"], "--custom_color"),
-    "no weights": (["--model_path", "{tmp}/none.pdparams"], "none.pdparams"),
-    "no configuration": (["--config", "{tmp}/none.yml"], "none.yml"),
-    "wrong flag": (["--image_pth", "x"], "did you mean --image_path?"),
-    "multi-label": (["--use_multilabel"], "one label per pixel"),
-    "card on a CPU": (["--device_id", "1"], "--device_id 1"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_PREDICT)
-def test_bad_input_to_predict_is_one_sentence(case, project, tmp_path, capfd):
-    (tmp_path / "empty.txt").write_text("")
-    (tmp_path / "empty").mkdir()
-    more, sentence = BAD_PREDICT[case]
-    words = predict_words(project, tmp_path / "out", *(word.format(tmp=tmp_path) for word in more))
-    assert cli.run(predict.main, words) == 1
-    message = capfd.readouterr().err.splitlines()[-1]
-    assert message.startswith("error: ")
-    assert sentence in message
-    assert not (tmp_path / "out").exists()
-
-
-def test_an_image_that_cannot_be_decoded_is_named(project, tmp_path, capfd):
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    data = (project / "photos/a.png").read_bytes()
-    (photos / "half.png").write_bytes(data[:60])
-    words = predict_words(project, tmp_path / "out", "--image_path", str(photos))
-    assert cli.run(predict.main, words) == 1
-    assert "half.png cannot be read as an image" in capfd.readouterr().err.splitlines()[-1]
-
-
-@pytest.mark.parametrize(
-    ("more", "sentence"),
-    [
-        (["--input_shape", "1", "3", "64"], "--input_shape"),
-        (["--output_op", "labels"], "--output_op"),
-        (["--model_path", "{tmp}/other.pdparams"], "another model"),
-        (["--save_dir", "{tmp}/other.pdparams"], "is a file"),
-    ],
-)
-def test_bad_input_to_export_is_one_sentence_and_harms_nothing(more, sentence, project, tmp_path, capfd):
-    paddle.save({"weight": paddle.ones([2])}, str(tmp_path / "other.pdparams"))
-    before = files_below(tmp_path)
-    words = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
-    words += ["--save_dir", str(tmp_path / "out"), *(word.format(tmp=tmp_path) for word in more)]
-    assert cli.run(export.main, words) == 1
-    message = capfd.readouterr().err.splitlines()[-1]
-    assert message.startswith("error: ")
-    assert sentence in message
-    assert files_below(tmp_path) == before
 
 
 @pytest.mark.parametrize("script", ["predict.py", "export.py", "deploy/python/infer.py"])

@@ -229,7 +229,7 @@ def test_a_paddle_that_cannot_write_it_is_one_sentence(project, tmp_path, monkey
     [
         (["--ops", "compiled"], "no ONNX runtime has the compiled operator"),
         (["--opset", "9"], "--opset"),
-        (["--format", "paddle", "--opset", "13"], "--opset is for --format onnx"),
+        (["--format", "paddle", "--opset", "13"], "--opset needs --format onnx"),
         (["--format", "tensorrt"], "--format"),
         (["--model_path", "{tmp}/none"], "none"),
     ],

@@ -8,7 +8,7 @@ import numpy as np
 import paddle
 import pytest
 
-from paddleseg_ext.cli.interrupt import Interrupted, StopRequest
+from paddleseg_ext.cli.interrupt import Interrupted
 from paddleseg_ext.engine import random_state
 from paddleseg_ext.engine.train import Progress
 from paddleseg_ext.errors import UserError
@@ -90,16 +90,6 @@ def test_signal_finishes_the_iteration_and_saves(training, monkeypatch):
     # With a checkpoint at 3 as well: Paddle 2.6 seeds its generator anew there (random_state).
     training("whole", 10, save_interval=3)
     assert resumed == training.losses[3:]
-
-
-def test_second_interrupt_does_not_wait():
-    with StopRequest() as stop, pytest.raises(KeyboardInterrupt):
-        os.kill(os.getpid(), signal.SIGINT)
-        while stop.received is None:
-            pass
-        os.kill(os.getpid(), signal.SIGINT)
-        for _ in range(10**6):
-            pass
 
 
 def test_loss_that_is_not_finite_stops_before_anything_is_spoilt(training, monkeypatch):

@@ -89,7 +89,7 @@ def test_an_authors_configuration_is_found_where_it_is_asked_for():
 
 
 def test_a_wrong_name_gets_the_nearest():
-    with pytest.raises(UserError, match=r"no row isanet_resnet50os8_vocs; did you mean isanet_resnet50os8_voc "):
+    with pytest.raises(UserError, match=r"no row isanet_resnet50os8_vocs; did you mean isanet_resnet50os8_voc\?"):
         find_row("isanet_resnet50os8_vocs")
     with pytest.raises(UserError, match="zoo list"):
         find_row("deeplab")
