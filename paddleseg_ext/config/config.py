@@ -24,7 +24,8 @@ from paddleseg.cvlibs.config_checker import ConfigChecker, DefaultPrimaryRule
 from paddleseg.utils import logger
 
 from paddleseg_ext.errors import UserError, hint, nearest, one_line
-from paddleseg_ext.protocol.inference import TEST_CONFIG_KEYS, check_setting, protocol_of
+from paddleseg_ext.protocol.inference import protocol_of
+from paddleseg_ext.protocol.settings import TEST_CONFIG_KEYS, check_setting
 
 TOP_LEVEL_KEYS = (
     "batch_size",
