@@ -125,7 +125,7 @@ def run_export(
     cfg = load_config(config, opts=opts, training=False)
     protocol = protocol_of(cfg.test_config)
     builder = Builder(cfg, pretrained=False)
-    names, colours = classes_of(builder)
+    names, colors = classes_of(builder)
     # PaddleSeg's `export` section may ask for other steps than the validation's.
     steps = (cfg.dic.get("export") or {}).get("transforms")
     if not steps:
@@ -142,7 +142,7 @@ def run_export(
             save_dir,
             steps,
             names,
-            colours,
+            colors,
             input_shape=input_shape,
             output_op=output_op,
             img_channels=channels,

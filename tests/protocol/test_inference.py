@@ -151,7 +151,7 @@ def test_cubic_is_opencvs_and_of_the_last_resize_alone(net):
 
 def test_a_single_resize_by_other_corners_than_the_models_is_refused(net):
     net.align_corners = True
-    with pytest.raises(UserError, match="align_corners of the model is True and .* of the protocol is False"):
+    with pytest.raises(UserError, match=r"align_corners of the model is True and .* of the protocol is False"):
         InferenceProtocol(resize_once=True).check_model(net)
     InferenceProtocol(resize_once=True, align_corners=True).check_model(net)
     InferenceProtocol().check_model(net)
