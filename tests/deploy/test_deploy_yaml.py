@@ -1,5 +1,6 @@
 """deploy.yaml: written, read, and refused when it is not the model's."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import yaml
 
 from paddleseg_ext import cli
-from paddleseg_ext.deploy.deploy_yaml import read_deploy
+from paddleseg_ext.deploy.deploy_yaml import preprocessing, read_deploy, write_deploy
+from paddleseg_ext.errors import UserError
 from paddleseg_ext.pictures.visualize import palette
 from tests.deploy.conftest import files_below, infer_words, refused
 from tests.deploy.protocols import PROTOCOLS
@@ -76,3 +78,43 @@ def test_a_wrong_deploy_yaml_is_one_sentence(changes, sentence, describe, export
     photos = ["--image_path", str(project / "photos"), "--save_dir", str(tmp_path / "infer")]
     assert sentence in refused(infer.main, ["--config", str(tmp_path / "e"), *photos], capfd)
     assert not (tmp_path / "infer").exists()
+
+
+@pytest.fixture
+def written(exported, tmp_path):
+    """The folder of a copy of the export."""
+    return shutil.copytree(exported, tmp_path / "copy")
+
+
+def test_what_is_written_is_read_again(written):
+    deploy = dataclasses.replace(
+        read_deploy(written),
+        transforms=[{"type": "Normalize", "mean": [0.5, 0.5, 0.5]}],
+        input_shape=(1, 3, 64, 96),
+        output_op="softmax",
+        output_dtype="float32",
+        custom_ops=("psamask",),
+        class_names=["a", "b"],
+        palette=palette(2, custom_color=[1, 2, 3, 4, 5, 6]),
+        test_config={"is_slide": True, "crop_size": [64, 48], "stride": [40, 33]},
+    )
+    assert write_deploy(deploy) == written / "deploy.yaml"
+    read = read_deploy(written)
+    for field in dataclasses.fields(deploy):
+        np.testing.assert_array_equal(getattr(read, field.name), getattr(deploy, field.name), err_msg=field.name)
+    assert read.protocol.stride == [40, 33]
+
+
+def test_an_unknown_output_is_one_sentence(written):
+    edit(written, output_op="labels")
+    with pytest.raises(UserError, match=r"deploy\.yaml: output_op is 'labels' and must be one of argmax, softmax"):
+        read_deploy(written)
+
+
+def test_the_steps_run_and_an_unknown_one_is_one_sentence():
+    steps = preprocessing([{"type": "Resize", "target_size": [8, 6]}, {"type": "Normalize"}], 1, "my.yml")
+    data = steps({"img": np.full((10, 20), 255, np.float32)})
+    assert data["img"].shape == (1, 6, 8)
+    assert data["trans_info"] == [("resize", (10, 20))]
+    with pytest.raises(UserError, match=r"my\.yml: there is no transform 'Resise'; correct its name\."):
+        preprocessing([{"type": "Resise"}], 3, "my.yml")

@@ -9,6 +9,7 @@ import pytest
 from paddleseg_ext.deploy import predictor
 from paddleseg_ext.deploy.deploy_yaml import read_deploy
 from paddleseg_ext.errors import UserError
+from paddleseg_ext.ops import library
 
 
 def test_onednn_that_differs_is_left_out(project, exported, monkeypatch, capfd):
@@ -44,3 +45,23 @@ def test_a_program_of_paddle_3_is_refused_by_paddle_2(exported, monkeypatch):
     deploy = dataclasses.replace(read_deploy(exported), model="model.json")
     with pytest.raises(UserError, match="was exported with Paddle 3, but"):
         predictor.Predictor(deploy)
+
+
+def test_an_operator_that_cannot_be_had_is_one_sentence(exported, monkeypatch):
+    deploy = read_deploy(exported)
+    with pytest.raises(UserError, match="needs the operator 'other', which this package does not have; export it"):
+        predictor.Predictor(dataclasses.replace(deploy, custom_ops=("other",)))
+    monkeypatch.setattr(library, "load", lambda: None)
+    monkeypatch.setattr(library, "why_not", lambda: "No compiler was found.")
+    with pytest.raises(UserError, match=r"psamask, which is not available: No compiler was found\. Or export again"):
+        predictor.Predictor(dataclasses.replace(deploy, custom_ops=("psamask",)))
+
+
+def test_a_sample_fills_what_a_shape_leaves_open():
+    assert predictor.sample_input((-1, 3, -1, -1), (40, 56), batch=2).shape == (2, 3, 40, 56)
+    assert predictor.sample_input((4, 1, 32, 48), (40, 56), batch=2).shape == (4, 1, 32, 48)
+    sample = predictor.sample_input((-1, 3, -1, -1), (40, 56))
+    assert sample.dtype == np.float32
+    np.testing.assert_array_equal(sample, predictor.sample_input((-1, 3, -1, -1), (40, 56)))
+    # Regions, not noise: neighbors are alike.
+    assert np.abs(np.diff(sample, axis=3)).mean() < 0.5 * sample.std()

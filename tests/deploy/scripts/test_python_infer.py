@@ -123,7 +123,7 @@ def damaged(exported, tmp_path, change):
     ("change", "sentence"),
     [
         (lambda folder, deploy: (folder / deploy.params).unlink(), "model.pdiparams is missing"),
-        (lambda folder, deploy: (folder / deploy.model).unlink(), " is missing, and "),
+        (lambda folder, deploy: (folder / deploy.model).unlink(), " is missing, but "),
         (lambda folder, deploy: (folder / deploy.params).write_bytes(b""), "model.pdiparams is empty"),
         (lambda folder, deploy: (folder / "deploy.yaml").unlink(), "deploy.yaml does not exist"),
         (lambda folder, deploy: (folder / "deploy.yaml").write_text("batch_size: 2"), "is not the deploy.yaml"),
