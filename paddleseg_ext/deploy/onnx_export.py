@@ -69,7 +69,8 @@ def packages() -> SimpleNamespace:
         except Exception as error:
             # paddle2onnx refuses a Paddle that is too old for it.
             raise UserError(
-                f"Paddle {paddle.__version__} cannot write ONNX ({name}: {_first_sentence(error)}); export with Paddle 3."
+                f"Paddle {paddle.__version__} cannot write ONNX ({name}: {_first_sentence(error)}); export with "
+                "Paddle 3."
             ) from error
     return found
 
