@@ -100,7 +100,7 @@ def add_picture_flags(parser: Parser, save_dir: str, video: bool = False) -> Non
         nargs="+",
         type=natural_int,
         metavar="N",
-        help="red green blue of class 0, of class 1 and so on, instead of the data set's or PaddleSeg's colors.",
+        help="red green blue of class 0, of class 1 and so on, instead of the data set's or PaddleSeg's colours.",
     )
 
 

@@ -125,12 +125,12 @@ def run_export(
     cfg = load_config(config, opts=opts, training=False)
     protocol = protocol_of(cfg.test_config)
     builder = Builder(cfg, pretrained=False)
-    names, colors = classes_of(builder)
+    names, colours = classes_of(builder)
     # PaddleSeg's `export` section may ask for other steps than the validation's.
     steps = (cfg.dic.get("export") or {}).get("transforms")
     if not steps:
         if not cfg.val_dataset_cfg:
-            raise UserError(f"{config} has no val_dataset, whose transforms an exported model takes along; add one.")
+            raise UserError(f"{config} has no val_dataset, and an exported model needs its transforms; add one.")
         steps = cfg.val_dataset_cfg.get("transforms", [])
     channels = image_channels(builder)
     model = builder.build("model")
@@ -142,7 +142,7 @@ def run_export(
             save_dir,
             steps,
             names,
-            colors,
+            colours,
             input_shape=input_shape,
             output_op=output_op,
             img_channels=channels,

@@ -31,7 +31,7 @@ python predict.py --config my.yml --model_path output/best_model --image_path bi
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The flags of the command line."""
-    parser = cli.Parser("Segment images: label map, color map, and overlay with a legend, as PNG files.", EXAMPLES)
+    parser = cli.Parser("Segment images: label map, colour map, and overlay with a legend, as PNG files.", EXAMPLES)
     cli.add_config_flags(parser)
     cli.add_model_path_flag(parser)
     cli.add_picture_flags(parser, save_dir="output/result")
@@ -74,12 +74,12 @@ def run_prediction(
         raise UserError(f"{config} has no val_dataset, whose transforms prepare the images; add one.")
     _use_card(cli.use_device(device), device_id)
     builder = Builder(cfg, pretrained=False)
-    names, colors = classes_of(builder, custom_color)
+    names, colours = classes_of(builder, custom_color)
     transforms = T.Compose(builder.build("val_transforms"), img_channels=image_channels(builder))
     model = builder.build("model")
     load_weights(model, model_path)
     logger.info(f"Predicting {len(images)} image{'s' if len(images) != 1 else ''}.")
-    predict(model, transforms, images, save_dir, names, colors, protocol)
+    predict(model, transforms, images, save_dir, names, colours, protocol)
     logger.info(where_results_are(save_dir, len(images)))
 
 

@@ -9,10 +9,10 @@ from paddleseg_ext.pictures import visualize
 
 
 def classes_of(builder: Builder, custom_color: Optional[Sequence[int]] = None) -> tuple:
-    """Names and colors of the classes of a configuration.
+    """Names and colours of the classes of a configuration.
 
     Returns:
-        A list with a name for every class, and the colors, (256, 3) uint8.
+        A list with a name for every class, and the colours, (256, 3) uint8.
     """
     dataset = _data_class(builder)
     config = builder.config

@@ -1,5 +1,3 @@
-"""The project and the export that the tests of deploy/ have."""
+"""The small model of tests/deploy, for the commands too."""
 
-from tests.deploy.conftest import exported, project
-
-__all__ = ["exported", "project"]
+from tests.deploy.conftest import project  # noqa: F401

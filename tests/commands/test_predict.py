@@ -1,10 +1,10 @@
-"""predict.py as a user runs it."""
+"""predict.py from the command line to the pictures that it writes, or its one sentence."""
 
 import pytest
 
 from paddleseg_ext import cli
 from paddleseg_ext.commands import predict
-from tests.deploy.conftest import assert_help_explains, files_below, predict_words
+from tests.deploy.conftest import files_below, predict_words
 
 
 def test_predict_with_flips_scales_and_windows(project, tmp_path):
@@ -21,7 +21,7 @@ BAD_PREDICT = {
     "empty list": (["--image_path", "{tmp}/empty.txt"], "is empty"),
     "no image at all": (["--image_path", "{tmp}/empty"], "holds no"),
     "window without size": (["--is_slide"], "--is_slide needs --crop_size"),
-    "half a color": (["--custom_color", "1", "2"], "--custom_color"),
+    "half a colour": (["--custom_color", "1", "2"], "--custom_color"),
     "no weights": (["--model_path", "{tmp}/none.pdparams"], "none.pdparams"),
     "no configuration": (["--config", "{tmp}/none.yml"], "none.yml"),
     "wrong flag": (["--image_pth", "x"], "did you mean --image_path?"),
@@ -51,8 +51,3 @@ def test_an_image_that_cannot_be_decoded_is_named(project, tmp_path, capfd):
     words = predict_words(project, tmp_path / "out", "--image_path", str(photos))
     assert cli.run(predict.main, words) == 1
     assert "half.png cannot be read as an image" in capfd.readouterr().err.splitlines()[-1]
-
-
-def test_help_explains_every_flag_of_paddleseg():
-    flags = "config model_path image_path save_dir device device_id aug_pred scales flip_horizontal flip_vertical"
-    assert_help_explains("predict.py", f"{flags} is_slide crop_size stride custom_color use_multilabel")

@@ -219,17 +219,20 @@ def files_below(folder: Path) -> dict:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def predict_words(project, save_dir, *more):
+def predict_words(project: Path, save_dir: Path, *more: str) -> list[str]:
+    """The words of a command line of predict.py for the photos of the project."""
     weights = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
     return [*weights, "--image_path", str(project / "photos"), "--save_dir", str(save_dir), "--device", "cpu", *more]
 
 
-def infer_words(exported, project, save_dir, *more):
+def infer_words(exported: Path, project: Path, save_dir: Path, *more: str) -> list[str]:
+    """The words of a command line of deploy/python/infer.py for the photos of the project."""
     config = str(exported / "deploy.yaml")
     return ["--config", config, "--image_path", str(project / "photos"), "--save_dir", str(save_dir), *more]
 
 
-def refused(main, words, capfd) -> str:
+def refused(main, words: list[str], capfd: pytest.CaptureFixture) -> str:
+    """The one line in which a command refuses ``words``."""
     capfd.readouterr()
     assert cli.run(main, words) == 1
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("error: ")]

@@ -49,9 +49,7 @@ def test_images_of_a_folder_that_opencv_does_not_read_are_named(photos, monkeypa
     (photos / "d.heic").write_bytes(b"no image")
     assert sorted(image.name for image in find_images(photos)) == names
     printed = "".join(capfd.readouterr())
-    assert (
-        f"cannot read: {photos / 'd.heic'}, {photos / 'deep/c.gif'}; convert the files that" in printed
-    )
+    assert f"cannot read: {photos / 'd.heic'}, {photos / 'deep/c.gif'}; convert the files that" in printed
     for path in (photos / "d.heic", photos / "deep" / "c.gif"):
         with pytest.raises(UserError, match=rf"cannot read: {path}; convert it to PNG"):
             find_images(path)
