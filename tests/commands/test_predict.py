@@ -21,7 +21,7 @@ BAD_PREDICT = {
     "empty list": (["--image_path", "{tmp}/empty.txt"], "is empty"),
     "no image at all": (["--image_path", "{tmp}/empty"], "holds no"),
     "window without size": (["--is_slide"], "--is_slide needs --crop_size"),
-    "half a colour": (["--custom_color", "1", "2"], "--custom_color"),
+    "half a color": (["--custom_color", "1", "2"], "--custom_color"),
     "no weights": (["--model_path", "{tmp}/none.pdparams"], "none.pdparams"),
     "no configuration": (["--config", "{tmp}/none.yml"], "none.yml"),
     "wrong flag": (["--image_pth", "x"], "did you mean --image_path?"),

@@ -205,26 +205,6 @@ def weights_for(project, config):
     return path
 
 
-@pytest.fixture(scope="session")
-def infer() -> ModuleType:
-    """``deploy/python/infer.py`` as a module."""
-    spec = importlib.util.spec_from_file_location("deploy_python_infer", ROOT / "deploy" / "python" / "infer.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def files_below(folder: Path) -> dict:
-    """{relative name: bytes} of every file."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def predict_words(project: Path, save_dir: Path, *more: str) -> list[str]:
-    """The words of a command line of predict.py for the photos of the project."""
-    weights = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
-    return [*weights, "--image_path", str(project / "photos"), "--save_dir", str(save_dir), "--device", "cpu", *more]
-
-
 def infer_words(exported: Path, project: Path, save_dir: Path, *more: str) -> list[str]:
     """The words of a command line of deploy/python/infer.py for the photos of the project."""
     config = str(exported / "deploy.yaml")
@@ -246,3 +226,23 @@ def assert_help_explains(script: str, flags: str) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0
     assert [flag for flag in flags.split() if f"--{flag}" not in done.stdout] == []
+
+
+@pytest.fixture(scope="session")
+def infer() -> ModuleType:
+    """``deploy/python/infer.py`` as a module."""
+    spec = importlib.util.spec_from_file_location("deploy_python_infer", ROOT / "deploy" / "python" / "infer.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def files_below(folder: Path) -> dict:
+    """{relative name: bytes} of every file."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def predict_words(project: Path, save_dir: Path, *more: str) -> list[str]:
+    """The words of a command line of predict.py for the photos of the project."""
+    weights = ["--config", str(project / "config.yml"), "--model_path", str(project / "model.pdparams")]
+    return [*weights, "--image_path", str(project / "photos"), "--save_dir", str(save_dir), "--device", "cpu", *more]
