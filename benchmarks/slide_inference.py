@@ -18,7 +18,7 @@ import paddle.nn.functional as F
 from paddle import nn
 from paddleseg.core import infer
 
-from paddleseg_ext.protocol.inference import slide_logits
+from paddleseg_ext.protocol.windows import slide_logits
 
 BATCHES = (1, 2, 4, 8)
 

@@ -120,7 +120,7 @@ CONFIGS = {
             model={"type": "BiSeNetV2"},
             loss={"types": [{"type": "CrossEntropyLoss"}], "coef": [1] * 5},
         ),
-        "which BiSeNetV2 does not give by themselves; use PSPNet, ISANet or PSANet",
+        "and BiSeNetV2 does not return them (it has no feature_logits); use PSPNet",
     ),
     "missing argument": (
         lambda c: c["train_dataset"].pop("mode"),

@@ -16,7 +16,8 @@ from paddleseg_ext.engine.predict import predict
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.pictures.image_list import find_images
 from paddleseg_ext.pictures.results import where_results_are
-from paddleseg_ext.protocol.inference import overruled, protocol_of
+from paddleseg_ext.protocol.inference import protocol_of
+from paddleseg_ext.protocol.settings import overruled
 from paddleseg_ext.weights.loading import load_weights
 
 EXAMPLES = """

@@ -20,7 +20,8 @@ from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.engine.figures import Evaluation
 from paddleseg_ext.engine.samples import check_dataset
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.protocol.inference import overruled, protocol_of
+from paddleseg_ext.protocol.inference import protocol_of
+from paddleseg_ext.protocol.settings import overruled
 from paddleseg_ext.weights.loading import load_weights
 
 EXAMPLES = """

@@ -2,7 +2,7 @@
 
 from paddleseg_ext.config.places import Places, placed
 from paddleseg_ext.errors import UserError, hint
-from paddleseg_ext.protocol.inference import TEST_CONFIG_KEYS, check_setting
+from paddleseg_ext.protocol.settings import TEST_CONFIG_KEYS, check_setting
 
 
 def check_protocol_keys(dic: dict, places: Places) -> None:

@@ -1,4 +1,4 @@
-"""An export held against the live model."""
+"""An export compared with the live model."""
 
 import copy
 import functools
@@ -14,20 +14,20 @@ from paddleseg_ext.errors import UserError, paddle_sentence
 
 LIMIT = 1e-4
 ROUNDINGS = 4
-# Sides that no stride divides, and one batch of two.
+# (size, batch): sizes that no stride divides, and one batch of two.
 _CHECKED = (((97, 129), 1), ((128, 96), 2), ((161, 113), 1))
 
 
 class Comparison:
-    """What the live model says at several input sizes, for the same from an export to be compared with.
+    """The output of the live model at several input sizes, to compare an export with.
 
-    Too large a difference is more than ``LIMIT``. An untrained deep network may round by more than that in float32;
-    then the live model is run in float64 as well, and ``ROUNDINGS`` times its own rounding is allowed.
+    A difference above ``LIMIT`` is too large. But an untrained deep network may round by more than that in float32.
+    Then the live model runs in float64 too, and ``ROUNDINGS`` times its own rounding is allowed.
 
     Args:
         model: The live model, in eval mode.
-        output_op: Of the export.
-        input_shape: Of the export, -1 for any size. A fixed one is compared at that size only.
+        output_op: What the export computes, one of ``OUTPUT_OPS``.
+        input_shape: (N, C, H, W) of the export; -1 is any size. A fixed shape is compared at that size only.
     """
 
     def __init__(self, model: paddle.nn.Layer, output_op: str, input_shape: Sequence[int]) -> None:
@@ -38,7 +38,7 @@ class Comparison:
         self._live = [_logits(output_op, model, batch) for batch in self._batches]
 
     def __str__(self) -> str:
-        """What is compared, and where."""
+        """Return what is compared, and at which input shapes."""
         where = ", ".join("x".join(map(str, batch.shape)) for batch in self._batches)
         return f"{self._what} at {where}"
 
@@ -47,19 +47,19 @@ class Comparison:
         return {"argmax": "labels", "softmax": "probabilities"}.get(self._output_op, "logits")
 
     def difference(self, run: Callable[[np.ndarray], np.ndarray]) -> float:
-        """The largest difference.
+        """Return the largest difference between the export and the live model.
 
-        Of labels it is half the lead, in the live model's probabilities, of a class that was not chosen: an error of
-        that size in each probability is needed to swap the two.
+        For labels, the live model's probability of the chosen class is subtracted from that of the best class. The
+        result is half of this lead: each of the two probabilities must be wrong by that much to swap the classes.
 
         Args:
-            run: The export: a batch (N, C, H, W), float32, to its output.
+            run: Gives the export's output for a batch (N, C, H, W), float32.
         """
         differences = [_difference(self._output_op, x, run(batch)) for x, batch in zip(self._live, self._batches)]
         return float(np.max(differences))
 
     def too_large(self, difference: float) -> bool:
-        """Whether it is a fault, not rounding. Written so that NaN is too large."""
+        """Return whether a difference is a fault and not rounding. NaN is too large."""
         return not (difference <= LIMIT or difference <= ROUNDINGS * self._rounding)
 
     def require_small(self, difference: float) -> None:
@@ -72,7 +72,7 @@ class Comparison:
 
     @functools.cached_property
     def _rounding(self) -> float:
-        """How far float32 takes the live model from itself in float64; 0 for a model that does not run in float64."""
+        """The largest difference of the live model from itself in float64; 0 if it does not run in float64."""
         try:
             double = copy.deepcopy(self._model).to(dtype="float64")
             exact = [_logits(self._output_op, double, batch.astype(np.float64)) for batch in self._batches]
@@ -101,7 +101,7 @@ def _as_output(output_op: str, logits: np.ndarray) -> np.ndarray:
 
 
 def _difference(output_op: str, logits: np.ndarray, output: np.ndarray) -> float:
-    """The largest difference of an output from what the logits say it should be."""
+    """Return the largest difference between an output and the output that follows from ``logits``."""
     if output_op != "argmax":
         return _largest(output, _as_output(output_op, logits))
     count, classes, *size = logits.shape

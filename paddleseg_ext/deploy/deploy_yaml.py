@@ -1,14 +1,15 @@
-"""``deploy.yaml``: what an exported folder says about itself.
+"""``deploy.yaml``: the description of an exported model.
 
-PaddleSeg's ``Deploy`` section (model, params, transforms, input_shape, output_op, output_dtype), with file names that
-are true, and what PaddleSeg leaves to the training configuration: test protocol, classes, colours, custom operators.
+It has PaddleSeg's ``Deploy`` section (model, params, transforms, input_shape, output_op, output_dtype) with the names
+of the files that are there. It also holds what PaddleSeg takes from the training configuration: the test protocol, the
+classes, the colors and the custom operators.
 """
 
 import dataclasses
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
 
 import numpy as np
 import paddleseg.transforms as T
@@ -28,53 +29,55 @@ class Deploy:
     """An exported model.
 
     Attributes:
-        folder: Where its files are.
-        model, params: File names in ``folder``.
+        folder: The folder of the files.
+        model, params: File names in ``folder``: the program, and its weights.
         transforms: PaddleSeg's list of preprocessing steps.
         img_channels: 1 or 3.
         input_shape: (N, C, H, W); -1 is any.
-        output_op: ``argmax`` gives labels (N, H, W), ``softmax`` probabilities and ``none`` logits (N, classes, H, W),
-            ``features`` logits at the size of the features, for a protocol that resizes once.
-        output_dtype: Of the output.
+        output_op: ``argmax`` gives labels (N, H, W), ``softmax`` gives probabilities (N, classes, H, W), ``none`` gives
+            logits (N, classes, H, W), ``features`` gives logits at the size of the features, for ``resize_once``.
+        output_dtype: The dtype of the output, e.g. ``int32``.
         custom_ops: Operators that must be registered before the model is loaded.
-        class_names: One for every class.
-        palette: Colours (256, 3), red green blue.
-        paddle_version: What it was exported with.
-        test_config: The keys of ``test_config`` that say how an image becomes labels, see ``InferenceProtocol``.
+        class_names: One for each class.
+        palette: Colors, uint8 (256, 3), red green blue.
+        paddle_version: The release that exported the model.
+        test_config: The keys of ``InferenceProtocol`` that are not the default.
     """
 
     folder: Path
     model: str
     params: str
-    transforms: list
+    transforms: list[dict[str, Any]]
     img_channels: int
-    input_shape: tuple
+    input_shape: tuple[int, ...]
     output_op: str
     output_dtype: str
-    custom_ops: tuple
-    class_names: list
+    custom_ops: tuple[str, ...]
+    class_names: list[str]
     palette: np.ndarray
     paddle_version: str
-    test_config: dict = dataclasses.field(default_factory=dict)
+    test_config: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def protocol(self) -> InferenceProtocol:
-        """How an image becomes labels."""
+        """The test protocol in ``test_config``."""
         return protocol_of(self.test_config)
 
     def preprocess(self) -> T.Compose:
-        """The transforms, ready to run."""
+        """Return the transforms, ready to run."""
         return preprocessing(self.transforms, self.img_channels, self.folder / NAME)
 
 
-def preprocessing(transforms: list, img_channels: int, where: Union[str, Path]) -> T.Compose:
-    """PaddleSeg's list of preprocessing steps, ready to run.
+def preprocessing(transforms: list[dict[str, Any]], img_channels: int, where: Union[str, Path]) -> T.Compose:
+    """Return PaddleSeg's list of preprocessing steps, ready to run.
 
     Args:
-        where: The file that the list is from.
+        transforms: One dict for each step: ``type``, and the arguments.
+        img_channels: 1 or 3.
+        where: The file of the list, for the error sentence.
 
     Raises:
-        UserError: There is no such transform.
+        UserError: A transform does not exist.
     """
     steps = []
     for item in transforms:
@@ -86,7 +89,7 @@ def preprocessing(transforms: list, img_channels: int, where: Union[str, Path]) 
 
 
 def write_deploy(deploy: Deploy) -> Path:
-    """Write ``deploy.yaml`` into the folder, whole or not at all, and return its path."""
+    """Write ``deploy.yaml`` into ``deploy.folder``, whole or not at all, and return its path."""
     content = {
         "model": deploy.model,
         "params": deploy.params,
@@ -100,26 +103,26 @@ def write_deploy(deploy: Deploy) -> Path:
         "class_names": list(deploy.class_names),
         "palette": deploy.palette[: len(deploy.class_names)].tolist(),
         "paddle_version": deploy.paddle_version,
-        # Of the program, which is small; the weights are in a file of their own.
+        # The program is small. The weights are in a file of their own, which has no checksum.
         "model_sha256": hashlib.sha256((deploy.folder / deploy.model).read_bytes()).hexdigest(),
     }
     path = deploy.folder / NAME
     with write_whole(path) as temporary:
-        # default_flow_style=None keeps a list of numbers, such as a colour, on one line.
+        # default_flow_style=None keeps a list of numbers, such as a color, on one line.
         text = yaml.safe_dump({"Deploy": content}, sort_keys=False, default_flow_style=None, width=120)
         temporary.write_text(text, encoding="utf-8")
     return path
 
 
 def read_deploy(path: Union[str, Path]) -> Deploy:
-    """Read ``deploy.yaml``, ours or PaddleSeg's, and check that the files it names are there, and the program its own.
+    """Read a ``deploy.yaml`` of ours or of PaddleSeg, and check the files that it names.
 
     Args:
-        path: The file, or the exported folder.
+        path: The file, or its folder.
 
     Raises:
-        UserError: It or one of its files is missing, it is not what export.py writes, or it was written for another
-            program.
+        UserError: The file or a file that it names is missing, it is not what export.py writes, or it was written for
+            another program.
     """
     path = Path(path)
     if path.is_dir():
@@ -133,18 +136,19 @@ def read_deploy(path: Union[str, Path]) -> Deploy:
         transforms = content["transforms"] or []
     except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
         raise UserError(
-            f"{path} is no deploy.yaml of an exported model (Deploy: model, params, transforms); run export.py again."
+            f"{path} is not the deploy.yaml of an exported model (Deploy: model, params, transforms); run export.py "
+            "again."
         ) from None
     for what, name in (("model", model), ("params", params)):
         file = path.parent / name
         if not file.is_file() or file.stat().st_size == 0:
             state = "empty" if file.is_file() else "missing"
-            raise UserError(f"{file} is {state}, and {path} names it as the {what} file; run export.py again.")
+            raise UserError(f"{file} is {state}, but {path} names it as the {what} file; run export.py again.")
     program = (path.parent / model).read_bytes()
     digest = hashlib.sha256(program).hexdigest()
     if content.get("model_sha256", digest) != digest:
         raise UserError(
-            f"{path.parent / model} is damaged or not the model that {path} was written for; run export.py again."
+            f"{path.parent / model} is damaged, or {path} was written for another model; run export.py again."
         )
     output_op = content.get("output_op", "argmax")
     if output_op not in OUTPUT_OPS:
@@ -155,11 +159,13 @@ def read_deploy(path: Union[str, Path]) -> Deploy:
     except (UserError, AttributeError) as error:
         raise UserError(f"{path}: test_config: {error}; run export.py again.") from None
     if resize_once != (output_op == "features"):
-        raise UserError(f"{path}: resize_once of test_config and output_op features go together; run export.py again.")
+        raise UserError(
+            f"{path}: resize_once in test_config and output_op features are only for each other; run export.py again."
+        )
     palette = np.zeros((256, 3), dtype=np.uint8)
-    colours = content.get("palette") or []
-    if colours:
-        palette[: len(colours)] = colours
+    colors = content.get("palette") or []
+    if colors:
+        palette[: len(colors)] = colors
     return Deploy(
         folder=path.parent,
         model=model,
@@ -169,7 +175,7 @@ def read_deploy(path: Union[str, Path]) -> Deploy:
         input_shape=tuple(content.get("input_shape") or (-1, 3, -1, -1)),
         output_op=output_op,
         output_dtype=content.get("output_dtype", "int32"),
-        # PaddleSeg's deploy.yaml does not say; Paddle's message about an operator it does not know says nothing.
+        # PaddleSeg's deploy.yaml does not name them, and Paddle's message about an unknown operator helps nobody.
         custom_ops=tuple(content.get("custom_ops") or (["psamask"] if b"psamask" in program else ())),
         class_names=list(content.get("class_names") or ()),
         palette=palette,

@@ -1,4 +1,4 @@
-"""Export for Paddle Inference, or in another form, proved against the live model before it is put in its place."""
+"""Export a model for Paddle Inference or in another form. The export is compared with the live model first."""
 
 import dataclasses
 import os
@@ -6,7 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Callable, Optional, Union
+from typing import Any, Callable, Optional, Union
 
 import numpy as np
 import paddle
@@ -20,17 +20,17 @@ from paddleseg_ext.deploy.portable_resize import portable_resizes
 from paddleseg_ext.deploy.predictor import Predictor
 from paddleseg_ext.errors import UserError, paddle_sentence
 
-# Of Paddle 3's format of programs and of Paddle 2's; see the module older_program.
+# Of a program in Paddle 3's format, and in Paddle 2's: see the module older_program.
 PROGRAM_SUFFIXES = (".json", ".pdmodel")
 
 
-class ExportForm(paddle.nn.Layer):
-    """A model as it is exported: the main output alone, as labels, probabilities or logits.
+class MainOutput(paddle.nn.Layer):
+    """A model that returns its main output only, as labels, probabilities or logits.
 
     Args:
         model: Returns a list whose first item is the logits (N, num_classes, H, W).
-        output_op: ``'argmax'``: labels (N, H, W), int32; ``'softmax'``: probabilities; ``'none'``: logits;
-            ``'features'``: logits at the size of the features, of a model with ``feature_logits``.
+        output_op: ``'argmax'`` returns labels (N, H, W), int32; ``'softmax'`` probabilities; ``'none'`` logits;
+            ``'features'`` logits at the size of the features, for which the model needs ``feature_logits``.
     """
 
     def __init__(self, model: paddle.nn.Layer, output_op: str) -> None:
@@ -39,6 +39,7 @@ class ExportForm(paddle.nn.Layer):
         self.output_op = output_op
 
     def forward(self, x: paddle.Tensor) -> paddle.Tensor:
+        """Images (N, C, H, W) to the output."""
         if self.output_op == "features":
             return self.model.feature_logits(x)[0]
         logits = self.model(x)[0]
@@ -51,12 +52,13 @@ class ExportForm(paddle.nn.Layer):
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """What an export is written as.
+    """A file format of exported models.
 
     Attributes:
-        save: Writes a model into ``folder`` of the ``Deploy`` that is wanted; returns that with the names of the files
-            and, where there are any, of the custom operators.
-        compare: Raises ``UserError`` if what ``save`` returned differs from the model; see the function ``compare``.
+        save: Takes a model and the wanted ``Deploy``, and writes the files into its ``folder``. Returns the ``Deploy``
+            with the names of the files and of the custom operators that the export needs.
+        compare: Takes what ``save`` returned, and the model. Returns the largest difference, or raises ``UserError`` if
+            it is too large. See the function ``compare``.
     """
 
     save: Callable[[paddle.nn.Layer, Deploy], Deploy]
@@ -66,32 +68,30 @@ class Form:
 def export(
     model: paddle.nn.Layer,
     save_dir: Union[str, Path],
-    transforms: list,
+    transforms: list[dict[str, Any]],
     class_names: Sequence[str],
     palette: np.ndarray,
     input_shape: Optional[Sequence[int]] = None,
     output_op: str = "argmax",
     img_channels: int = 3,
-    test_config: Optional[dict] = None,
+    test_config: Optional[dict[str, Any]] = None,
     form: Optional[Form] = None,
 ) -> Path:
-    """Export a model, compare the export with the model, and only then put it into ``save_dir``.
+    """Export a model, compare the export with the model, and only then move it into ``save_dir``.
 
     Args:
         model: In any mode; it is set to eval.
-        save_dir: Other files in it stay; an earlier export's are replaced, the new ``deploy.yaml`` last.
-        transforms: PaddleSeg's list of preprocessing steps, for ``deploy.yaml``.
-        class_names, palette: For ``deploy.yaml``.
-        input_shape: (N, C, H, W), -1 for any; None: everything but the channels is left open.
-        output_op: See ``ExportForm``.
-        test_config: For ``deploy.yaml``: how an image becomes labels.
-        form: None: ``PADDLE_INFERENCE``.
+        save_dir: The files of an earlier export are replaced, ``deploy.yaml`` last. Other files stay.
+        transforms, class_names, palette, img_channels, test_config: For ``deploy.yaml``, see ``Deploy``.
+        input_shape: (N, C, H, W); -1 is any. None leaves all open but the channels.
+        output_op: See ``MainOutput``.
+        form: None is ``PADDLE_INFERENCE``.
 
     Returns:
-        The path of ``deploy.yaml``, or of the model where that says for itself what ``deploy.yaml`` would say.
+        The path of ``deploy.yaml``, or of the model if the model itself holds the content of ``deploy.yaml``.
 
     Raises:
-        UserError: The model cannot be exported in this form, or differs from its export: see ``compare``.
+        UserError: The model cannot be exported in this form, or the export differs from it: see ``compare``.
     """
     save_dir = Path(save_dir)
     shape = tuple(input_shape or (-1, img_channels, -1, -1))
@@ -100,7 +100,7 @@ def export(
     if len(shape) != 4 or not all(side == -1 or side > 0 for side in shape) or shape[1] != img_channels:
         raise UserError(
             f"--input_shape {' '.join(map(str, shape))}: give N {img_channels} H W, each a whole number from 1 up, "
-            "or -1 for any size; without the flag every size goes."
+            "or -1 for any size; without the flag any size is accepted."
         )
     if save_dir.exists() and not save_dir.is_dir():
         raise UserError(f"--save_dir: {save_dir} is a file; name a folder.")
@@ -126,7 +126,7 @@ def export(
         folder = Path(temporary)
         deploy = form.save(model, dataclasses.replace(wanted, folder=folder))
         if output_op == "argmax":
-            # Labels hide small errors, so the same graph is compared with the softmax in the place of the argmax too.
+            # Labels hide small errors, so the same graph is also compared with softmax instead of argmax.
             twin = folder / "probabilities"
             twin.mkdir()
             form.compare(form.save(model, dataclasses.replace(wanted, folder=twin, output_op="softmax")), model)
@@ -135,21 +135,24 @@ def export(
 
 
 def save_program(model: paddle.nn.Layer, wanted: Deploy) -> Deploy:
-    """Trace the model and write program and weights into ``wanted.folder``.
+    """Trace the model, and write program and weights into ``wanted.folder``.
 
     Returns:
-        ``wanted`` with the files' names, of which the program's depends on the Paddle release, and the operators it
-        needs.
+        ``wanted`` with the names of the files and of the custom operators. The program's name depends on the release of
+        Paddle.
+
+    Raises:
+        UserError: The model cannot be traced.
     """
     folder, shape = wanted.folder, wanted.input_shape
-    # A fresh list, because InputSpec changes the one it is given.
+    # A new list, because InputSpec changes the one that it gets.
     spec = [paddle.static.InputSpec([None if side == -1 else side for side in shape], "float32", "x")]
     try:
         with portable_resizes(), older_functions(), warnings.catch_warnings():
-            # Paddle 3 says these of what its own layers and functions put into a program.
+            # Paddle 3 warns of operators that its own layers and functions put into a program.
             warnings.filterwarnings("ignore", message=".*do not have 'place' interface")
             warnings.filterwarnings("ignore", message=r".*Attr\(force_cpu\) of Op\(fill_constant\)")
-            traced = paddle.jit.to_static(ExportForm(model, wanted.output_op), input_spec=spec, full_graph=True)
+            traced: Any = paddle.jit.to_static(MainOutput(model, wanted.output_op), input_spec=spec, full_graph=True)
             program = traced.forward.concrete_program.main_program
             paddle.jit.save(traced, str(folder / "model"))
     except UserError:
@@ -159,7 +162,7 @@ def save_program(model: paddle.nn.Layer, wanted: Deploy) -> Deploy:
         if function:
             raise UserError(
                 f"{type(model).__name__} calls {function}, which Paddle {paddle.__version__} cannot write in the older "
-                f"format that FLAGS_enable_pir_api=0 asks for; leave the flag out, or export with Paddle 2.6.2."
+                f"format that FLAGS_enable_pir_api=0 selects; leave the flag out, or export with Paddle 2.6.2."
             ) from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
         raise UserError(
@@ -178,8 +181,8 @@ def _there(folder: Path, suffix: str) -> bool:
     return (folder / f"model{suffix}").is_file()
 
 
-def _operators(program) -> set:
-    """The names of a program's operators, without PIR's dialect (``custom_op.psamask``)."""
+def _operators(program: Any) -> set[str]:
+    """Return the names of a program's operators, without PIR's dialect (``custom_op.psamask``)."""
     block = program.global_block()
     names = [op.name() if callable(getattr(op, "name", None)) else op.type for op in block.ops]
     return {name.rpartition(".")[2] for name in names}
@@ -188,14 +191,14 @@ def _operators(program) -> set:
 def compare(deploy: Deploy, model: paddle.nn.Layer) -> float:
     """Run an export in Paddle Inference at several input sizes, and compare it with the live model.
 
-    With oneDNN off too large a difference is an error. With oneDNN on it is a warning, because deploy/python tries
-    oneDNN again on the machine that runs the model and leaves it out where it is wrong.
+    Without oneDNN, a difference that is too large is an error. With oneDNN it is a warning: ``open_predictor`` tries
+    oneDNN again on the machine that runs the model, and turns it off if it is wrong there.
 
     Returns:
-        The largest difference with oneDNN off; see ``Comparison``.
+        The largest difference without oneDNN; see ``Comparison``.
 
     Raises:
-        UserError: The difference is too large.
+        UserError: This difference is too large.
     """
     comparison = Comparison(model, deploy.output_op, deploy.input_shape)
     worst = comparison.difference(Predictor(deploy, onednn=False))
@@ -207,7 +210,7 @@ def compare(deploy: Deploy, model: paddle.nn.Layer) -> float:
         logger.warning(f"oneDNN cannot run this model on Paddle {paddle.__version__}: {paddle_sentence(error)}")
     else:
         if comparison.too_large(fast):
-            logger.warning(f"oneDNN is not right for this model on Paddle {paddle.__version__}: {fast:.2e}.")
+            logger.warning(f"oneDNN is wrong for this model on Paddle {paddle.__version__}: it differs by {fast:.2e}.")
         else:
             logger.info(f"The same with oneDNN: largest difference {fast:.2e}.")
     return worst
@@ -217,9 +220,9 @@ PADDLE_INFERENCE = Form(save_program, compare)
 
 
 def _install(deploy: Deploy, save_dir: Path) -> Path:
-    """Move the checked files to where they belong; ``deploy.yaml`` last, so that it never names what is not there.
+    """Move the checked files into ``save_dir``. ``deploy.yaml`` is last, so that it never names a missing file.
 
-    An earlier export's program in the other format goes: the weights beside it are no longer its own.
+    An earlier export's program in the other format is deleted, because the weights beside it are replaced.
     """
     names, others = [deploy.model], []
     if deploy.params:

@@ -1,4 +1,4 @@
-"""An exported model in the place of a live one, so that both become labels by the same test protocol."""
+"""An exported model instead of a live one, so that the same test protocol makes labels of both."""
 
 import time
 from collections.abc import Sequence
@@ -15,15 +15,16 @@ from paddleseg_ext.errors import UserError
 class ExportedModel(paddle.nn.Layer):
     """Returns [scores] for a batch of images, as the models in ``models/`` return [logits].
 
-    Scores are logits, probabilities or, of a model that puts out labels, 1 for the label and 0 for the other classes:
-    whatever their largest is, is the label. A model with ``output_op: features`` has ``feature_logits`` instead.
+    The label is the class of the largest score. Scores are logits or probabilities. If the model returns labels, the
+    scores are 1 for the label and 0 for the other classes. A model with ``output_op: features`` also has
+    ``feature_logits``.
 
     Args:
         predictor: The loaded model.
-        deploy: What it was loaded from.
+        deploy: The description of the model.
 
     Attributes:
-        seconds: Time spent in Paddle Inference so far.
+        seconds: The time in Paddle Inference so far.
     """
 
     def __init__(self, predictor: Predictor, deploy: Deploy) -> None:
@@ -34,11 +35,12 @@ class ExportedModel(paddle.nn.Layer):
         if deploy.output_op == "features":
             self.feature_logits = self.forward
 
-    def forward(self, images: paddle.Tensor) -> list:
+    def forward(self, images: paddle.Tensor) -> list[paddle.Tensor]:
         """Images (N, C, H, W) to [scores (N, classes, h, w)].
 
         Raises:
-            UserError: The images do not fit a model of fixed size, or the model has other classes than ``deploy.yaml``.
+            UserError: The model has a fixed size and the images another, or its classes are not those of
+                ``deploy.yaml``.
         """
         output = self._run(images.numpy())
         if self._deploy.output_op == "argmax":
@@ -47,16 +49,17 @@ class ExportedModel(paddle.nn.Layer):
         return [paddle.to_tensor(output)]
 
     def labels(self, images: Union[np.ndarray, Sequence[np.ndarray]], trans_info: Sequence) -> np.ndarray:
-        """Segment prepared images of one original size by the protocol of ``deploy.yaml``.
+        """Segment prepared images of one original size by the protocol in ``deploy.yaml``.
 
         Args:
-            images: (N, C, H, W), float32, or one such batch for every scale: see ``InferenceProtocol.transforms``.
-            trans_info: What the transforms noted, the same for all N.
+            images: (N, C, H, W), float32, or one such batch for each scale: see ``InferenceProtocol.transforms``.
+            trans_info: What the transforms recorded, the same for all N.
 
         Returns:
-            uint8 (N, height, width), at the original size.
+            Class indices, uint8 (N, height, width), at the original size.
         """
-        if self._deploy.output_op == "argmax" and not any(kind == "resize" for kind, _ in trans_info):
+        are_labels = self._deploy.output_op == "argmax" and not any(kind == "resize" for kind, _ in trans_info)
+        if isinstance(images, np.ndarray) and are_labels:
             labels = self._run(images)
             for _, (height, width, *corner) in reversed(trans_info):
                 top, left = corner or (0, 0)
@@ -66,11 +69,11 @@ class ExportedModel(paddle.nn.Layer):
         return self._deploy.protocol(self, tensors, trans_info)[0].numpy()[:, 0].astype(np.uint8)
 
     def _run(self, images: np.ndarray) -> np.ndarray:
-        """The model's output; where its batch is fixed and larger than N, the last image fills it up."""
+        """Return the model's output. If its batch is fixed and larger than N, copies of the last image fill it."""
         wanted = self._deploy.input_shape
         if any(want not in (-1, have) for have, want in zip(images.shape[1:], wanted[1:])):
             raise UserError(
-                f"the image, or a window of it, is {_size(images.shape)} (C, H, W) after the transforms and the model "
+                f"the image, or a window of it, is {_size(images.shape)} (C, H, W) after the transforms, but the model "
                 f"was exported for {_size(wanted)}; export it again without --input_shape."
             )
         start, at_once = time.perf_counter(), wanted[0] if wanted[0] > 0 else len(images)
@@ -89,8 +92,8 @@ class ExportedModel(paddle.nn.Layer):
         found = output.max() + 1 if self._deploy.output_op == "argmax" else output.shape[1]
         if names and (found > names if self._deploy.output_op == "argmax" else found != names):
             raise UserError(
-                f"{self._deploy.folder / NAME} names {names} classes and the model beside it has {found}; they are of "
-                "two exports, so run export.py again."
+                f"{self._deploy.folder / NAME} names {names} classes, but the model beside it has {found}: they are "
+                "from two exports; run export.py again."
             )
 
 

@@ -1,9 +1,9 @@
 """Programs in Paddle 2's format (``model.pdmodel``), which Paddle 3 writes under ``FLAGS_enable_pir_api=0``.
 
-From release to release Paddle 3 turns more of its functions, ``matmul`` and ``floor`` among them, into functions of
-C++ that take tensors and values of the newer programs only: a network that calls one of them cannot be traced into an
-older program (``must be Value, but got Variable``). The operators themselves are still there, so while a network is
-traced, such a function appends its operator to the program.
+Each release of Paddle 3 moves more functions, such as ``matmul`` and ``floor``, to C++. The C++ functions take tensors
+and values of the newer programs only, so a network that calls one of them cannot be traced into an older program
+(``must be Value, but got Variable``). The operators of the functions still exist. While a network is traced, this
+module lets such a function append its operator to the program.
 """
 
 import contextlib
@@ -21,14 +21,14 @@ _REFUSAL = re.compile(r"(\w+)\(\): argument .* must be Value, but got (?:Variabl
 
 
 def refusing_function(error: Exception) -> Optional[str]:
-    """The name of Paddle's function that did not take a variable of an older program; None for another ``error``."""
+    """Return the name of Paddle's function that refused a variable of an older program; None for other errors."""
     found = _REFUSAL.search(str(error))
-    return found and found[1]
+    return found[1] if found else None
 
 
 @contextlib.contextmanager
 def older_functions() -> Iterator[None]:
-    """While a network is traced, let functions of C++ append their operators to an older program."""
+    """Within this context, Paddle's C++ functions append their operators to an older program."""
     modules = (paddle, F)
     owned = [
         (module, name, getattr(module, name)) for module in modules for name in OLDER_FORMS if hasattr(module, name)
@@ -42,8 +42,8 @@ def older_functions() -> Iterator[None]:
             setattr(module, name, own)
 
 
-def _with_older_form(own: Callable, older: Callable) -> Callable:
-    """``own``, or ``older`` where ``own`` does not take what it is given: which functions do differs by release."""
+def _with_older_form(own: Any, older: Callable[..., paddle.Tensor]) -> Callable[..., paddle.Tensor]:
+    """Return a function that calls ``own``, and ``older`` if ``own`` refuses its arguments: that differs by release."""
 
     @paddle.jit.not_to_static
     @functools.wraps(own)
@@ -59,18 +59,18 @@ def _with_older_form(own: Callable, older: Callable) -> Callable:
 
 
 def _append(kind: str, inputs: dict, gives: Optional[str] = None, **attributes: Any) -> paddle.Tensor:
-    """The output of an operator that the program gets; its dtype is ``gives``, or that of the input."""
+    """Append an operator to the program; return its output, with the dtype ``gives`` or that of the input."""
     helper = LayerHelper(kind)
     out = helper.create_variable_for_type_inference(dtype=gives or inputs["X"].dtype)
     helper.append_op(type=kind, inputs=inputs, outputs={"Out": out}, attrs=attributes)
     return out
 
 
-def _of_one(kind: str, gives: Optional[str] = None) -> Callable:
+def _of_one(kind: str, gives: Optional[str] = None) -> Callable[..., paddle.Tensor]:
     return lambda x, name=None: _append(kind, {"X": x}, gives)
 
 
-def _of_two(kind: str, gives: Optional[str] = None, **attributes: Any) -> Callable:
+def _of_two(kind: str, gives: Optional[str] = None, **attributes: Any) -> Callable[..., paddle.Tensor]:
     return lambda x, y, name=None: _append(kind, {"X": x, "Y": y}, gives, **attributes)
 
 
@@ -97,8 +97,8 @@ _ACTIVATIONS = (
     *("abs", "ceil", "cos", "exp", "floor", "log", "log1p", "log2", "log10", "round", "rsqrt", "sigmoid", "sign"),
     *("sin", "sqrt", "tanh"),
 )
-# By the name in `paddle` and in `paddle.nn.functional`.
-OLDER_FORMS = {
+# By the function's name in `paddle` and `paddle.nn.functional`.
+OLDER_FORMS: dict[str, Callable[..., paddle.Tensor]] = {
     **{name: _of_one(name) for name in _ACTIVATIONS},
     **{name: _of_two(name, "bool") for name in ("logical_and", "logical_or", "logical_xor")},
     "logical_not": _of_one("logical_not", "bool"),

@@ -1,8 +1,11 @@
-"""Export to ONNX, proved in onnxruntime against the live model before the file is kept.
+"""Export to ONNX. The file is compared with the live model in onnxruntime before it is kept.
 
-paddle2onnx ends happily with wrong graphs, so nothing it writes is believed. What it does not know ends the process it
-runs in, so it gets one of its own. And it calls pip when it writes a file, through the helper that folds constants;
-here it is asked for the graph itself, and nothing is installed.
+paddle2onnx has three habits that this module works around:
+
+* It writes wrong graphs without an error, so each graph is checked.
+* An operator that it does not know ends its process, so it runs in a process of its own.
+* When it writes a file, it calls pip, for the helper that folds constants. Here it returns the graph instead, and
+  nothing is installed.
 """
 
 import dataclasses
@@ -16,6 +19,7 @@ import re
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import paddle
@@ -27,9 +31,9 @@ from paddleseg_ext.deploy.export import Form, save_program
 from paddleseg_ext.errors import UserError, one_line
 
 NAME = "model.onnx"
-# The key of the model's metadata under which deploy/onnx/infer.py finds what deploy.yaml would say.
+# The key of the model's metadata. deploy/onnx/infer.py finds the content of deploy.yaml there.
 SETTINGS = "paddleseg_ext"
-# What the models need, so the largest number of runtimes reads it. Later ones hold nothing that is used here.
+# The oldest that the models can use, so most runtimes read it. Later ones have no operator that is used here.
 OPSET = 13
 OPSETS = range(OPSET, 18)
 PACKAGES = ("paddle2onnx", "onnx", "onnxruntime")
@@ -37,20 +41,23 @@ _INSTALL = "python -m pip install -e '.[onnx]' -c constraints.txt"
 
 
 def onnx_form(opset: int = OPSET) -> Form:
-    """``model.onnx``, one file of its own, for ``export``.
+    """Return the form ``model.onnx``, a single file, for ``export``.
+
+    Args:
+        opset: The version of the ONNX operators, one of ``OPSETS``.
 
     Raises:
-        UserError: A package is missing, or is not for this Paddle.
+        UserError: A package is missing, or does not work with this Paddle.
     """
     packages()
     return Form(functools.partial(save_onnx, opset=opset), compare_onnx)
 
 
 def packages() -> SimpleNamespace:
-    """The modules that writing and checking ONNX takes, by name.
+    """Import the packages that write and check ONNX, and return them by name.
 
     Raises:
-        UserError: One is missing, or is not for this Paddle.
+        UserError: A package is missing, or does not work with this Paddle.
     """
     found = SimpleNamespace()
     for name in PACKAGES:
@@ -62,24 +69,24 @@ def packages() -> SimpleNamespace:
         except Exception as error:
             # paddle2onnx refuses a Paddle that is too old for it.
             raise UserError(
-                f"Paddle {paddle.__version__} cannot write ONNX, says {name}: {_first_sentence(error)}; export with "
+                f"Paddle {paddle.__version__} cannot write ONNX ({name}: {_first_sentence(error)}); export with "
                 "Paddle 3."
             ) from error
     return found
 
 
 def save_onnx(model: paddle.nn.Layer, wanted: Deploy, opset: int = OPSET) -> Deploy:
-    """Trace and convert the model, and write ``model.onnx`` into ``wanted.folder``; whether it is right is not asked.
+    """Trace and convert the model, and write ``model.onnx`` into ``wanted.folder``. ``compare_onnx`` checks it.
 
     Raises:
-        UserError: It cannot be traced or converted, or not without a custom operator.
+        UserError: The model cannot be traced or converted, or it was traced with a custom operator.
     """
     with tempfile.TemporaryDirectory(dir=wanted.folder) as folder:
         program = save_program(model, dataclasses.replace(wanted, folder=Path(folder)))
         if program.custom_ops:
             raise UserError(
-                f"ONNX knows no {', '.join(program.custom_ops)}: the model must be traced with Paddle's own operators; "
-                "set PADDLESEG_EXT_OPS=native."
+                f"ONNX does not have {', '.join(program.custom_ops)}, so the model must be traced with Paddle's own "
+                "operators; set PADDLESEG_EXT_OPS=native."
             )
         graph = _converted(program, opset)
     deploy = dataclasses.replace(wanted, model=NAME)
@@ -89,11 +96,15 @@ def save_onnx(model: paddle.nn.Layer, wanted: Deploy, opset: int = OPSET) -> Dep
         onnx.checker.check_model(graph, full_check=True)
     except Exception as error:
         raise UserError(
-            f"paddle2onnx made a graph that is no valid ONNX of {type(model).__name__}: {_first_sentence(error)}."
+            f"paddle2onnx made a graph of {type(model).__name__} that is not valid ONNX ({_first_sentence(error)}); "
+            "nothing was written. Please report this with the configuration."
         ) from error
     domains = sorted({entry.domain for entry in graph.opset_import} - {"", "ai.onnx"})
     if domains:
-        raise UserError(f"paddle2onnx made a graph with operators of {', '.join(domains)}, which no runtime has.")
+        raise UserError(
+            f"paddle2onnx made a graph with operators of {', '.join(domains)}, which no runtime has; nothing was "
+            "written. Please report this with the configuration."
+        )
     (deploy.folder / NAME).write_bytes(graph.SerializeToString())
     return deploy
 
@@ -105,7 +116,7 @@ def compare_onnx(deploy: Deploy, model: paddle.nn.Layer) -> float:
         The largest difference; see ``Comparison``.
 
     Raises:
-        UserError: The difference is too large, or onnxruntime cannot run the model.
+        UserError: The difference is too large, or onnxruntime cannot run the file.
     """
     comparison = Comparison(model, deploy.output_op, deploy.input_shape)
     try:
@@ -123,7 +134,7 @@ def compare_onnx(deploy: Deploy, model: paddle.nn.Layer) -> float:
 
 
 class OnnxPredictor:
-    """An ONNX file in onnxruntime, on the CPU; call it with a batch."""
+    """An ONNX file in onnxruntime, on the CPU. Call it with a batch."""
 
     def __init__(self, path: Path) -> None:
         onnxruntime = packages().onnxruntime
@@ -133,15 +144,15 @@ class OnnxPredictor:
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """The output for a batch (N, C, H, W), float32."""
+        """Return the output for a batch (N, C, H, W), float32."""
         return self._session.run(None, {self._input: batch})[0]
 
 
-def _converted(program: Deploy, opset: int):
-    """A program on disk as an ``onnx.ModelProto``."""
+def _converted(program: Deploy, opset: int) -> Any:
+    """Convert a program on disk to an ``onnx.ModelProto``."""
     modules, graph, log = packages(), program.folder / "graph", program.folder / "log"
     paths = [str(program.folder / name) for name in (program.model, program.params)]
-    # Forked, because Paddle takes seconds to import, and nothing of it runs in there.
+    # Forked, because the import of Paddle takes seconds. The child does not run Paddle.
     child = multiprocessing.get_context("fork").Process(target=_convert, args=(*paths, opset, graph, log))
     child.start()
     child.join()
@@ -154,25 +165,25 @@ def _converted(program: Deploy, opset: int):
 
 
 def _convert(model: str, params: str, opset: int, graph: Path, log: Path) -> None:
-    """In a process of its own: write the graph, or the reason why there is none into the log, and anything else too."""
+    """Write the graph, in a process of its own. All that the process prints, errors too, goes into ``log``."""
     with open(log, "wb") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
-    faulthandler.disable()  # it would write to the terminal all the same
-    # Without a file to save it in the graph comes back, before pip has a part in it.
+    faulthandler.disable()  # it would still write to the terminal
+    # Without the name of a file, paddle2onnx returns the graph before it calls pip.
     paddle2onnx = packages().paddle2onnx
     graph.write_bytes(paddle2onnx.export(model, params, None, opset_version=opset, auto_upgrade_opset=False))
 
 
 def _reason(log: Path) -> str:
-    """The first error that paddle2onnx logged."""
+    """Return the first error that paddle2onnx logged."""
     text = re.sub(r"\x1b\[[\d;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
     found = re.search(r"\[ERROR\](?:\[Paddle2ONNX\])?\s*(\S.*)", text)
-    return found[1].strip().rstrip(".")[:300] if found else "paddle2onnx ended without a word"
+    return found[1].strip().rstrip(".")[:300] if found else "paddle2onnx ended without a message"
 
 
-def _settings(deploy: Deploy) -> dict:
-    """What deploy/onnx/infer.py has to know."""
+def _settings(deploy: Deploy) -> dict[str, Any]:
+    """Return what deploy/onnx/infer.py needs to know."""
     return {
         "transforms": deploy.transforms,
         "test_config": deploy.test_config,

@@ -1,10 +1,10 @@
-"""Bilinear resizes in a form that Paddle Inference with oneDNN does not stumble over.
+"""Bilinear resizes in a form that is right in Paddle Inference with oneDNN.
 
-Measured on exported graphs of one resize: Paddle 3.2 and later ignore ``align_corners`` under oneDNN without a word,
-and Paddle 3.3 raises for every bilinear resize (``ConvertPirAttribute2RuntimeAttribute not support ...
-DoubleAttribute``), which leaves oneDNN off altogether at about three times the time. A trilinear resize over a depth of
-one is the same function, and oneDNN does not claim that operator: the convolutions stay with oneDNN, the resize runs
-in Paddle's own kernel.
+With oneDNN, Paddle 3.2 and later silently ignore ``align_corners``. Paddle 3.3 raises for each bilinear resize
+(``ConvertPirAttribute2RuntimeAttribute not support ... DoubleAttribute``), so oneDNN would be off for the whole model,
+which takes about three times as long. Both were measured on exported graphs of one resize. A trilinear resize with a
+depth of one is the same function, and oneDNN does not implement it: the convolutions run in oneDNN, the resize runs in
+Paddle's own kernel.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class _Resize(paddle.nn.Layer):
     def __init__(self, align_corners: bool) -> None:
         super().__init__()
         self.align_corners = align_corners
-        # Behind a convolution, as in a network; and without a parameter Paddle 2.6 would write no file of them.
+        # The resize follows a convolution, as in a network. Also, Paddle 2.6 writes no weights if there are none.
         one = paddle.nn.initializer.Constant(1.0)
         self.convolution = paddle.nn.Conv2D(1, 1, 1, weight_attr=paddle.ParamAttr(initializer=one))
 
@@ -38,7 +38,7 @@ class _Resize(paddle.nn.Layer):
 
 @functools.cache
 def onednn_resizes_right(align_corners: bool) -> bool:
-    """Whether the installed Paddle is right about a bilinear resize under oneDNN; tried once on a graph of one."""
+    """Return whether oneDNN is right about a bilinear resize in the installed Paddle. A small graph is tried once."""
     graph = _Resize(align_corners)
     x = np.arange(6, dtype=np.float32).reshape(1, 1, 2, 3)
     expected = graph(paddle.to_tensor(x)).numpy()
@@ -63,9 +63,9 @@ def onednn_resizes_right(align_corners: bool) -> bool:
 
 @contextlib.contextmanager
 def portable_resizes() -> Iterator[None]:
-    """While a model is traced, write a bilinear resize as a trilinear one where oneDNN would not be right about it."""
+    """Within this context, trace a bilinear resize as a trilinear one if it would be wrong with oneDNN."""
     for align_corners in (False, True):
-        # Tried before the tracing starts: the answer takes a tracing of its own.
+        # Ask before the tracing starts, because the answer needs a tracing of its own.
         onednn_resizes_right(align_corners)
     F.interpolate = _as_trilinear
     try:
@@ -76,7 +76,7 @@ def portable_resizes() -> Iterator[None]:
 
 @paddle.jit.not_to_static
 def _as_trilinear(x: paddle.Tensor, *arguments: Any, **keywords: Any) -> paddle.Tensor:
-    """``paddle.nn.functional.interpolate``, with the bilinear resize of an NCHW map done in three dimensions."""
+    """``paddle.nn.functional.interpolate``, but a bilinear resize of an NCHW map has three dimensions."""
     given = _signature.bind(x, *arguments, **keywords)
     given.apply_defaults()
     values = given.arguments
@@ -96,7 +96,7 @@ def _as_trilinear(x: paddle.Tensor, *arguments: Any, **keywords: Any) -> paddle.
 
 
 def _with_depth(sides: Any) -> Any:
-    """Sizes or scale factors (height, width), or one for both, with 1 for the depth in front."""
+    """Put 1, for the depth, before sizes or scale factors (height, width). One number counts for both."""
     if sides is None:
         return None
     if isinstance(sides, (int, float)):

@@ -1,11 +1,12 @@
-"""An exported model in Paddle Inference, with oneDNN where it is right.
+"""An exported model in Paddle Inference, with oneDNN if it is right.
 
-Whether oneDNN is right depends on the Paddle release, the model and the processor: Paddle 3.3 raises for a bilinear
-resize, every Paddle 3 can hand a custom operator a tensor in oneDNN's blocked layout without a word. So it is tried on
-the model itself.
+Whether oneDNN is right depends on the release of Paddle, on the model and on the processor. For example, Paddle 3.3
+raises for a bilinear resize, and any Paddle 3 may silently give a custom operator a tensor in oneDNN's blocked layout.
+So oneDNN is tried on the model itself.
 """
 
 import os
+from collections.abc import Sequence
 from typing import Any, Optional
 
 import cv2
@@ -17,26 +18,27 @@ from paddleseg.utils import logger
 from paddleseg_ext.deploy.deploy_yaml import Deploy
 from paddleseg_ext.errors import UserError, paddle_sentence
 
-# What a probe may differ by, relative to the largest output; rounding stays below 1e-5, a wrong layout is near 1.
+# The largest difference of a probe, relative to the largest output. Rounding is below 1e-5, a wrong layout is near 1.
 _TOLERANCE = 1e-3
-# Labels may flip where two classes tie; a wrong layout flips far more.
+# The share of labels that may change, because two classes may tie. A wrong layout changes far more.
 _FLIPPED_LABELS = 0.01
 _PROBE_SIDE = (97, 129)
 
 
 class Predictor:
-    """A loaded model; call it with a batch.
+    """A loaded model. Call it with a batch.
 
     Args:
         deploy: From ``read_deploy``.
         device: ``'cpu'`` or ``'gpu'``.
-        device_id: Which card.
+        device_id: The number of the card.
         onednn: Whether the CPU computes with oneDNN.
-        cpu_threads: None: all cores this process may use.
-        verbose: Whether Paddle Inference logs what it does.
+        cpu_threads: The number of threads; None is all cores that this process may use.
+        verbose: Whether Paddle Inference logs its steps.
 
     Raises:
-        UserError: The model needs an operator that cannot be had, or its files are damaged.
+        UserError: The model needs a custom operator that is not available, its files are damaged, or it was exported
+            with a newer Paddle.
     """
 
     def __init__(
@@ -50,9 +52,9 @@ class Predictor:
     ) -> None:
         register_custom_ops(deploy)
         if deploy.model.endswith(".json") and not hasattr(paddle.base.core, "deserialize_pir_program"):
-            # Paddle 2 would end with a segmentation fault.
+            # Paddle 2 would crash with a segmentation fault.
             raise UserError(
-                f"{deploy.folder / deploy.model} was exported with Paddle 3, and Paddle {paddle.__version__} cannot "
+                f"{deploy.folder / deploy.model} was exported with Paddle 3, but Paddle {paddle.__version__} cannot "
                 "read it; export again with this Paddle, or run it with Paddle 3."
             )
         config = inference.Config(str(deploy.folder / deploy.model), str(deploy.folder / deploy.params))
@@ -65,7 +67,7 @@ class Predictor:
             config.set_cpu_math_library_num_threads(cpu_threads or _cores())
             if onednn:
                 config.enable_mkldnn()
-                # One set of compiled kernels per input size: unlimited, it grows with every new size.
+                # oneDNN keeps compiled kernels for each input size; without a limit the cache only grows.
                 config.set_mkldnn_cache_capacity(10)
             else:
                 config.disable_mkldnn()
@@ -73,14 +75,14 @@ class Predictor:
             self._predictor = inference.create_predictor(config)
         except Exception as error:
             raise UserError(
-                f"Paddle {paddle.__version__} cannot load {deploy.folder / deploy.model}, which Paddle "
-                f"{deploy.paddle_version or 'of an unknown version'} wrote: {paddle_sentence(error)}; "
+                f"Paddle {paddle.__version__} cannot load {deploy.folder / deploy.model} (exported with Paddle "
+                f"{deploy.paddle_version or 'of an unknown version'}): {paddle_sentence(error)}; "
                 "copy or export it again."
             ) from error
         self._input = self._predictor.get_input_handle(self._predictor.get_input_names()[0])
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """The output for a batch (N, C, H, W), float32."""
+        """Return the output for a batch (N, C, H, W). The batch becomes float32; the output is as in ``Deploy``."""
         batch = np.ascontiguousarray(batch, dtype=np.float32)
         self._input.reshape(batch.shape)
         self._input.copy_from_cpu(batch)
@@ -89,12 +91,16 @@ class Predictor:
 
 
 def open_predictor(deploy: Deploy, onednn: Optional[bool] = None, device: str = "cpu", **settings: Any) -> Predictor:
-    """Load an exported model, on a CPU with oneDNN if that proves right.
+    """Load an exported model, on a CPU with oneDNN if it is right there.
 
     Args:
-        onednn: True and False decide; None tries the model on a small picture with oneDNN and without, and leaves it
-            out, with a log line, when it raises or gives other numbers.
+        deploy: From ``read_deploy``.
+        onednn: True or False decides. None runs the model on a small picture with and without oneDNN. If oneDNN raises
+            or gives other numbers, it is off, and a log line says so.
         device, settings: See ``Predictor``.
+
+    Raises:
+        UserError: See ``Predictor``.
     """
     if device != "cpu" or onednn is not None:
         return Predictor(deploy, device, onednn=bool(onednn), **settings)
@@ -112,11 +118,11 @@ def open_predictor(deploy: Deploy, onednn: Optional[bool] = None, device: str = 
         difference, limit = float(np.mean(answer != expected)), _FLIPPED_LABELS
     else:
         difference, limit = float(np.abs(answer - expected).max() / np.abs(expected).max()), _TOLERANCE
-    # Written so that NaN is not right.
+    # In this form NaN is wrong, too.
     if not difference <= limit:
         logger.info(
-            f"oneDNN is off: Paddle {paddle.__version__} gives other results with it (by {difference:.1e}, "
-            f"allowed {limit:.0e})."
+            f"oneDNN is off: Paddle {paddle.__version__} gives other results with it (they differ by {difference:.1e}, "
+            f"allowed is {limit:.0e})."
         )
         return plain
     logger.info(f"oneDNN is on: same results as without it (within {difference:.1e}).")
@@ -124,28 +130,36 @@ def open_predictor(deploy: Deploy, onednn: Optional[bool] = None, device: str = 
 
 
 def register_custom_ops(deploy: Deploy) -> None:
-    """Register the operators that the model needs; Paddle cannot load it before.
+    """Register the custom operators that the model needs. Paddle cannot load the model without them.
 
     Raises:
-        UserError: There is no compiled operator, and why.
+        UserError: An operator is not available; the sentence gives the reason.
     """
-    # Imported here because most models need no operator, and then nothing is looked for.
+    # Imported here because most models need no operator, and then nothing is searched for.
     from paddleseg_ext.ops import library
 
     for name in deploy.custom_ops:
         if name != "psamask":
-            raise UserError(f"{deploy.folder}: the model needs the operator {name!r}, which this package has not.")
+            raise UserError(
+                f"{deploy.folder}: the model needs the operator {name!r}, which this package does not have; "
+                "export it again with export.py."
+            )
         if library.load() is None:
             raise UserError(
-                f"{deploy.folder / deploy.model} needs the compiled operator psamask, and there is none: "
+                f"{deploy.folder / deploy.model} needs the compiled operator psamask, which is not available: "
                 f"{library.why_not()} Or export again with --ops native, which needs no operator."
             )
 
 
-def sample_input(input_shape: tuple, size: tuple, batch: int = 1) -> np.ndarray:
-    """A float32 batch with regions and edges, of ``size`` (height, width) where ``input_shape`` leaves it open.
+def sample_input(input_shape: Sequence[int], size: tuple[int, int], batch: int = 1) -> np.ndarray:
+    """Return a float32 batch of pictures with regions and edges, always the same ones.
 
-    Plain noise would look the same to a network everywhere, and its labels would all be one class.
+    A network would see plain noise as the same everywhere, and give it one label.
+
+    Args:
+        input_shape: (N, C, H, W); -1 is open.
+        size: (height, width), used where ``input_shape`` is open.
+        batch: Used if N is open.
     """
     n, channels, height, width = (
         int(given) if given > 0 else wanted for given, wanted in zip(input_shape, (batch, 3, *size))

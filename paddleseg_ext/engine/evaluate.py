@@ -18,7 +18,8 @@ from paddleseg_ext.engine.figures import Evaluation, Figures
 from paddleseg_ext.engine.samples import GuardedDataset, checked, collate
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models.segmentor import Segmentor
-from paddleseg_ext.protocol.inference import InferenceProtocol, check_setting
+from paddleseg_ext.protocol.inference import InferenceProtocol
+from paddleseg_ext.protocol.settings import check_setting
 
 # PaddleSeg's choice of what runs in which precision under AMP.
 AMP_WHITE_LIST = {"elementwise_add", "batch_norm", "sync_batch_norm"}

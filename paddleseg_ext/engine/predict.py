@@ -1,4 +1,4 @@
-"""Prediction: for every image a label map, a colour map and an overlay with a legend."""
+"""Prediction: for every image a label map, a color map and an overlay with a legend."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,7 @@ def predict(
     images: Sequence,
     save_dir: Union[str, Path],
     names: Sequence[str],
-    colours: np.ndarray,
+    colors: np.ndarray,
     protocol: InferenceProtocol,
 ) -> None:
     """Segment images and write the results below ``save_dir``.
@@ -33,7 +33,7 @@ def predict(
         images: From ``find_images``.
         save_dir: Gets ``label/``, ``pseudo_color_prediction/`` and ``added_prediction/``, see ``write_results``.
         names: Of the classes.
-        colours: From ``visualize.palette``.
+        colors: From ``visualize.palette``.
         protocol: How an image becomes labels.
 
     Raises:
@@ -48,7 +48,7 @@ def predict(
             data = prepare({"img": pixels.astype("float32")})
             with memory_suffices_for(image.path, pixels):
                 labels, _ = protocol(model, _batch(data["img"]), data["trans_info"])
-            write_results(save_dir, image.name, pixels, labels.numpy()[0, 0].astype(np.uint8), names, colours)
+            write_results(save_dir, image.name, pixels, labels.numpy()[0, 0].astype(np.uint8), names, colors)
             bar.update(done)
 
 

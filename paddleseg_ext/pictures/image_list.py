@@ -1,6 +1,7 @@
-"""What ``--image_path`` names: one image, a folder, or a list file."""
+"""The images that ``--image_path`` names: one image, a folder, or a list file."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Union
@@ -12,8 +13,8 @@ from PIL import Image
 
 from paddleseg_ext.errors import UserError
 
-# PaddleSeg's endings, which every OpenCV reads, and those of other images: whether OpenCV reads them is its builder's
-# choice (GIF from 4.11 on). deploy/onnx/infer.py, which stands alone, has the same.
+# Every OpenCV reads files with PaddleSeg's endings. Not every OpenCV reads the others: that depends on how it was built
+# (it reads GIF from 4.11 on). deploy/onnx/infer.py uses nothing of this package and has the same lists.
 SUFFIXES = (".jpeg", ".jpg", ".bmp", ".png")
 OTHER_SUFFIXES = (".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm", ".pgm", ".avif", ".heic", ".heif", ".jxl")
 IMAGES = (*SUFFIXES, *OTHER_SUFFIXES)
@@ -21,25 +22,30 @@ IMAGES = (*SUFFIXES, *OTHER_SUFFIXES)
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image on disk and the name, without suffix, that its results are written under."""
+    """An image on disk.
+
+    Attributes:
+        path: The file.
+        name: The name of its results, without suffix. It may name folders too, e.g. ``street/0001``.
+    """
 
     path: Path
     name: str
 
 
-def find_images(image_path: Union[str, Path]) -> list:
-    """The images that ``--image_path`` means, as PaddleSeg understands it, each checked to be one.
+def find_images(image_path: Union[str, Path]) -> list[ImageFile]:
+    """Return the images that ``--image_path`` names. Each file is checked to be an image.
 
     Args:
-        image_path: An image; a folder, searched to the bottom for ``IMAGES``, hidden files apart; or a text file with
-            one image per line (its first word), relative to the folder of the file. What of a folder OpenCV does not
-            read is left out, and a log line names it.
+        image_path: An image, a folder or a text file, as in PaddleSeg. A folder is searched for ``IMAGES`` with all
+            its subfolders, but without hidden files; images that OpenCV does not read are left out, and a log line
+            names them. A text file names one image in each line (the first word), relative to the folder of the file.
 
     Returns:
-        A list of ``ImageFile``, never empty. Names follow the place below the folder.
+        At least one image. The names follow the places below the folder.
 
     Raises:
-        UserError: Nothing there, no image among it, or a file that is missing or no image.
+        UserError: ``image_path`` does not exist or names no image, or a file in the list is missing or no image.
     """
     path = Path(image_path)
     if path.is_dir():
@@ -53,12 +59,12 @@ def find_images(image_path: Union[str, Path]) -> list:
         unread = [file for file in found if file.suffix.lower() in OTHER_SUFFIXES and not _is_read(file)]
         found = [file for file in found if file not in set(unread)]
         if not found:
-            instead = f" but files that {_cannot_read(unread)}" if unread else ""
+            instead = f", only files that {_cannot_read(unread)}" if unread else ""
             raise UserError(
-                f"--image_path: the folder {path} holds no {', '.join(IMAGES)} file{instead}; name another."
+                f"--image_path: the folder {path} holds no {', '.join(IMAGES)} file{instead}; name another folder."
             )
         if unread:
-            logger.warning(f"{path}: left out, as {_cannot_read(unread)}; convert to PNG what you need.")
+            logger.warning(f"{path}: left out, because {_cannot_read(unread)}; convert the files that you need to PNG.")
         root = path
     elif not path.is_file():
         raise UserError(f"--image_path: {path} does not exist; give an image, a folder of images or a list file.")
@@ -72,7 +78,7 @@ def find_images(image_path: Union[str, Path]) -> list:
 
 
 def read_image(path: Union[str, Path], channels: int = 3) -> np.ndarray:
-    """The pixels of an image, uint8: (H, W, 3), blue green red, or (H, W) where ``channels`` is 1.
+    """Return the pixels of an image, uint8: (H, W, 3), blue green red, or (H, W) if ``channels`` is 1.
 
     Raises:
         UserError: The file cannot be decoded.
@@ -83,7 +89,7 @@ def read_image(path: Union[str, Path], channels: int = 3) -> np.ndarray:
     return image
 
 
-def _read_list(path: Path) -> list:
+def _read_list(path: Path) -> list[Path]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError:
@@ -101,11 +107,11 @@ def _read_list(path: Path) -> list:
 
 
 def _is_read(path: Path) -> bool:
-    """Whether OpenCV knows the format of a file, by its first bytes."""
+    """Return whether OpenCV knows the format of a file, by its first bytes."""
     return cv2.haveImageReader(str(path))
 
 
-def _cannot_read(files: list) -> str:
+def _cannot_read(files: Sequence[Path]) -> str:
     return f"OpenCV {cv2.__version__} cannot read: {', '.join(map(str, files))}"
 
 
@@ -122,9 +128,8 @@ def _check_header(path: Path) -> None:
         raise UserError(f"{path} is not a readable image ({reason}); replace or remove it.") from error
 
 
-def _named(paths: list, root: Path) -> list:
+def _named(paths: Sequence[Path], root: Path) -> list[ImageFile]:
     relative = [_below(path, root) for path in paths]
-    stems = [str(place.with_suffix("")) for place in relative]
     stems = [str(place.with_suffix("")) for place in relative]
     shared = Counter(stems)
     # a.jpg and a.png must not overwrite each other's results.
@@ -134,7 +139,7 @@ def _named(paths: list, root: Path) -> list:
 
 
 def _below(path: Path, root: Path) -> PurePath:
-    """``path`` relative to ``root``; of a file elsewhere, its path without what leads out of the results' folder."""
+    """Return ``path`` relative to ``root``. A file elsewhere keeps its path, without ``..`` and without the root."""
     try:
         place = path.relative_to(root)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Videos, frame by frame."""
+"""Read and write videos, frame by frame."""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from paddleseg_ext.errors import UserError
 from paddleseg_ext.files.whole import write_whole
 
 SUFFIXES = (".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v")
-# Where a file does not say: PAL's.
+# PAL's, for a file that does not say.
 _FRAMES_PER_SECOND = 25.0
-# Containers that know a duration only, round it to one frame more.
+# Some containers know only a duration, and the count that follows from it may be one frame too large.
 _SPARE_FRAMES = 1
 
 
@@ -26,12 +26,12 @@ class Video:
 
     Attributes:
         path: The file.
-        frame_count: How many frames it says it has; -1 where it does not say.
-        frames_per_second: As the file says, or 25.
-        frames_read: How many were read so far.
+        frame_count: The number of frames, as the file says; -1 if it does not say.
+        frames_per_second: As the file says; 25 if it does not.
+        frames_read: The number of frames that ``frames`` has given so far.
 
     Raises:
-        UserError: It is missing, or OpenCV cannot read it.
+        UserError: The file is missing, or OpenCV cannot read it.
     """
 
     def __init__(self, path: Union[str, Path]) -> None:
@@ -41,14 +41,17 @@ class Video:
         capture = cv2.VideoCapture(str(path))
         readable, _ = capture.read() if capture.isOpened() else (False, None)
         if not readable:
-            raise UserError(f"{path} cannot be read as a video; it may be damaged or of a format OpenCV does not know.")
+            raise UserError(
+                f"{path} cannot be read as a video: it is damaged, or OpenCV does not know its format; convert it to "
+                "MPEG-4, or replace it if it is damaged."
+            )
         self.frame_count = max(-1, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self.frames_per_second = capture.get(cv2.CAP_PROP_FPS) or _FRAMES_PER_SECOND
         self.frames_read = 0
         capture.release()
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Every frame, uint8 (H, W, 3), blue green red; call ``require_whole`` after the last."""
+        """Yield every frame, uint8 (H, W, 3), blue green red. Call ``require_whole`` after the last one."""
         capture = cv2.VideoCapture(str(self.path))
         self.frames_read = 0
         try:
@@ -62,20 +65,27 @@ class Video:
             capture.release()
 
     def require_whole(self) -> None:
-        """Raise ``UserError`` if the frames came to an end before the last."""
+        """Raise ``UserError`` if fewer frames were read than the file says it has."""
         if self.frames_read + _SPARE_FRAMES < self.frame_count:
             raise UserError(
-                f"{self.path} ends after frame {self.frames_read} of {self.frame_count}; it is damaged, so copy it "
-                "again or cut it off there. The label images of the frames so far are kept, the video is not written."
+                f"{self.path} ends after frame {self.frames_read} of {self.frame_count}; it is damaged. Copy "
+                "it again, or cut it off there. The label images of the frames so far are kept; no video is written."
             )
 
 
 @contextlib.contextmanager
 def write_video(path: Union[str, Path], frames_per_second: float) -> Iterator[Callable[[np.ndarray], None]]:
-    """Yield a function that adds a frame, uint8 (H, W, 3), to a video (MPEG-4 in .mp4), whole or not at all.
+    """Yield a function that adds a frame to a video. The video is written whole or not at all.
+
+    Args:
+        path: A ``.mp4`` file; it will be MPEG-4.
+        frames_per_second: Of the video.
+
+    Yields:
+        A function of a frame, uint8 (H, W, 3), blue green red.
 
     Raises:
-        ValueError: A frame has another size than the first; OpenCV would leave it out without a word.
+        ValueError: A frame does not have the size of the first one. OpenCV would silently leave it out.
         UserError: OpenCV cannot write this kind of video.
     """
     with write_whole(path) as temporary:

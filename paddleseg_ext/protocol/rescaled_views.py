@@ -1,4 +1,4 @@
-"""One image as the network's input at several sizes, each resized once, from the image as it was read."""
+"""One image as the network's input at several sizes, each resized once from the image in the file."""
 
 from collections.abc import Sequence
 from typing import Any, Callable, Optional
@@ -10,41 +10,48 @@ from paddleseg_ext.errors import UserError
 from paddleseg_ext.transforms import ResizeByRatio
 
 RESIZES = (ResizeByRatio, T.Resize, T.ResizeByLong, T.ResizeByShort, T.LimitLong)
+_Transform = Callable[[dict], dict]
+# A ratio and pixels (H, W[, C]) to the transform that resizes these pixels.
+_ResizeTo = Callable[[float, np.ndarray], _Transform]
 
 
 class RescaledViews:
-    """Stands in for the transforms of a validation set and gives one image for every ratio.
+    """Replaces the transforms of a validation set and gives one image for each ratio.
 
-    Resizes among the transforms are left out, as this is the resize; whatever else they do happens to every view.
-    mmsegmentation's test-time augmentation, where ``scale_factor`` of mmcv's ``Resize`` is the ratio.
+    The resizes among the transforms are left out, because this resizes instead. All other transforms apply to every
+    view. This is the test-time augmentation of mmsegmentation; its ``scale_factor`` of mmcv's ``Resize`` is the ratio.
 
     Args:
         transforms: Those of the validation set.
         ratios: Factors of the image's size, or of the box.
-        of_base: The ratios are of the size (``base_size`` of ``ResizeByRatio``, ``target_size`` of ``Resize`` with
-            ``keep_ratio``, ``long_size`` of ``ResizeByLong``) that the transforms fit the image into.
+        of_base: The ratios multiply a box, and the image is resized to fit into it. The box is the first of
+            ``base_size`` of ``ResizeByRatio``, ``target_size`` of ``Resize`` with ``keep_ratio`` and ``long_size`` of
+            ``ResizeByLong`` in ``transforms``.
 
     Raises:
-        UserError: ``of_base``, and there is no such box.
+        UserError: ``of_base``, and the transforms have no such box.
     """
 
     def __init__(self, transforms: T.Compose, ratios: Sequence[float], of_base: bool = False) -> None:
         self.reader = T.Compose([], to_rgb=transforms.to_rgb, img_channels=transforms.img_channels)
         self.ratios = tuple(ratios)
         self.others = [each for each in transforms.transforms if not isinstance(each, RESIZES)]
-        self.resize_to = _to_ratio_of_size
+        self.resize_to: _ResizeTo = _to_ratio_of_size
         if of_base:
             scaled = [_scaled(each) for each in transforms.transforms if isinstance(each, RESIZES)]
             found = next((one for one in scaled if one is not None), None)
             if found is None:
                 raise UserError(
                     "aug_rescale base needs a ResizeByRatio, a ResizeByLong, or a Resize with keep_ratio, in "
-                    "val_dataset.transforms, whose size the scales multiply; add one or use aug_rescale image."
+                    "val_dataset.transforms, because the scales multiply its size; add one or use aug_rescale image."
                 )
             self.resize_to = found
 
     def __call__(self, data: dict) -> dict:
-        """``img`` of ``data``, a path or pixels (H, W[, C]), and ``trans_info`` become lists, an item per ratio."""
+        """Make lists, with one item for each ratio, of ``img`` (a path, or pixels (H, W[, C])) and ``trans_info``.
+
+        The images are (C, h, w), as transforms give them.
+        """
         data = self.reader(data)
         pixels = data["img"].transpose(1, 2, 0)
         views = [self._view(pixels, ratio) for ratio in self.ratios]
@@ -59,16 +66,16 @@ class RescaledViews:
         return view
 
 
-def _to_ratio_of_size(ratio: float, pixels: np.ndarray) -> Callable[[dict], dict]:
-    """The resize of an image to a ratio of its own size."""
-    # mmcv rounds twice, the box here and what fits into it there, so some sizes are off by a pixel.
+def _to_ratio_of_size(ratio: float, pixels: np.ndarray) -> _Transform:
+    """Return the resize of an image to a ratio of its own size."""
+    # mmcv rounds twice, first the box and then the image that fits into it, so some sizes differ by a pixel.
     return ResizeByRatio([int(side * ratio + 0.5) for side in pixels.shape[1::-1]])
 
 
-def _scaled(resize: Any) -> Optional[Callable[[float, np.ndarray], Callable[[dict], dict]]]:
-    """What makes, for a ratio, the resize of a pipeline to that ratio of its size; None if its size is no one size."""
+def _scaled(resize: Any) -> Optional[_ResizeTo]:
+    """Return a function that makes the same resize to a ratio of its size; None if the resize has no fixed size."""
     if isinstance(resize, T.ResizeByLong):
-        # semseg, of whose protocol it is a part, rounds the long side so.
+        # semseg's protocol uses this resize, and semseg rounds the long side so.
         return lambda ratio, pixels: T.ResizeByLong(round(ratio * resize.long_size))
     if isinstance(resize, T.Resize):
         return (lambda ratio, pixels: _in_box(resize.target_size, ratio)) if resize.keep_ratio else None
@@ -78,5 +85,5 @@ def _scaled(resize: Any) -> Optional[Callable[[float, np.ndarray], Callable[[dic
     return None
 
 
-def _in_box(box: Sequence[int], ratio: float, **settings: str) -> ResizeByRatio:
+def _in_box(box: Sequence[int], ratio: float, **settings: Any) -> ResizeByRatio:
     return ResizeByRatio([int(side * ratio) for side in box], **settings)

@@ -1,1 +1,1 @@
-"""Weight files: any of them read to arrays without running anything, checkpoints written whole, ``pretrained``."""
+"""Weight files: one reader of all formats that runs nothing, checkpoints that are written whole, ``pretrained``."""

@@ -1,7 +1,7 @@
-"""Checkpoints of a training run: written whole or not at all, and read again.
+"""Checkpoints of a training run: write them whole or not at all, and read them again.
 
 A checkpoint is PaddleSeg's ``iter_N/{model.pdparams, model.pdopt}``, so PaddleSeg's own tools read it. ``trainer.json``
-beside them holds what else a run needs to continue as if it had never stopped.
+beside them holds all else that a run needs to continue as if it had never stopped.
 """
 
 import json
@@ -24,7 +24,7 @@ from paddleseg_ext.weights.weight_file import open_paddle_state
 OPTIMIZER, EMA, STATE = "model.pdopt", "ema_model.pdparams", "trainer.json"
 
 
-def save_weights(weights: dict, path: Union[str, Path]) -> None:
+def save_weights(weights: dict[str, Any], path: Union[str, Path]) -> None:
     """Write a state_dict to a ``.pdparams`` file, whole or not at all."""
     with write_whole(path) as temporary:
         paddle.save(weights, str(temporary))
@@ -34,14 +34,15 @@ def save_checkpoint(
     folder: Union[str, Path],
     model: paddle.nn.Layer,
     optimizer: paddle.optimizer.Optimizer,
-    state: dict,
+    state: dict[str, Any],
     ema_model: Optional[paddle.nn.Layer] = None,
 ) -> None:
-    """Write a checkpoint folder whole or not at all; one that is there already is replaced.
+    """Write a checkpoint folder whole or not at all. It replaces an earlier one of the same name.
 
     Args:
         folder: e.g. ``output/iter_1000``.
-        state: What ``trainer.json`` holds, of JSON's types.
+        model, optimizer, ema_model: Their state_dicts are written.
+        state: The content of ``trainer.json``, in JSON's types.
 
     Raises:
         UserError: The weights hold NaN or infinity. Nothing is written.
@@ -50,7 +51,7 @@ def save_checkpoint(
     for name, value in model.state_dict().items():
         if paddle.is_floating_point(value) and not bool(paddle.isfinite(value.astype("float32")).all()):
             raise UserError(
-                f"The weight {name} is not finite, so {folder} was not written and what was saved before is untouched; "
+                f"The weight {name} is not finite, so {folder} was not written, and earlier checkpoints are unchanged; "
                 "lower the learning rate and resume from the last checkpoint."
             )
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -84,14 +85,15 @@ def load_checkpoint(
     model: paddle.nn.Layer,
     optimizer: paddle.optimizer.Optimizer,
     ema_model: Optional[paddle.nn.Layer] = None,
-) -> dict:
+) -> dict[str, Any]:
     """Load a checkpoint into a model, its optimizer (with the learning-rate schedule) and the EMA model.
 
     Returns:
-        What ``trainer.json`` held; for a checkpoint that PaddleSeg wrote just ``{"iter": N}``, from the folder's name.
+        The content of ``trainer.json``. PaddleSeg does not write that file; then it is ``{"iter": N}``, from the name
+        of the folder.
 
     Raises:
-        UserError: Missing folder or file, or weights of another model.
+        UserError: The folder or a file is missing or damaged, or the weights are of another model.
     """
     folder = Path(os.path.normpath(folder))
     if not folder.is_dir():
@@ -110,7 +112,7 @@ def load_checkpoint(
     return state
 
 
-def _read_state(folder: Path) -> dict:
+def _read_state(folder: Path) -> dict[str, Any]:
     path = folder / STATE
     if path.is_file():
         try:
@@ -118,7 +120,7 @@ def _read_state(folder: Path) -> dict:
         except (ValueError, RecursionError) as error:
             raise UserError(f"{path} is damaged ({error}); resume from another checkpoint.") from error
         if not isinstance(state, dict):
-            raise UserError(f"{path} is damaged (it holds no table); resume from another checkpoint.")
+            raise UserError(f"{path} is damaged (it does not hold a JSON object); resume from another checkpoint.")
         return state
     number = folder.name.rpartition("_")[2]
     if not number.isdigit():
@@ -129,15 +131,15 @@ def _read_state(folder: Path) -> dict:
     return {"iter": int(number)}
 
 
-def _state_of_optimizer(state: dict, weights: Mapping[str, Tensor], model: paddle.nn.Layer) -> dict:
-    """What ``set_state_dict`` of an optimizer takes, under the parameter names of this process.
+def _state_of_optimizer(state: dict[str, Any], weights: Mapping[str, Tensor], model: paddle.nn.Layer) -> dict[str, Any]:
+    """Return the argument for ``set_state_dict`` of an optimizer, with the parameter names of this process.
 
-    Paddle names parameters by counting (``conv2d_7.w_0``), so the second model of a process has other names than the
-    first, and its optimizer would not find its state. The file of the weights keeps the names they had.
+    Paddle numbers parameters (``conv2d_7.w_0``), so the second model of a process has other names than the first, and
+    its optimizer would not find its state. The file of the weights holds the names of the process that wrote it.
     """
     now = {name: value.name for name, value in model.named_parameters()}
     new_name = {weights[name].name: now[name] for name in now if weights[name].name}
-    # Longest first, so that the owner of a_b_velocity_0 is a_b and not a.
+    # The longest first, so that the owner of a_b_velocity_0 is a_b and not a.
     owners = sorted(new_name, key=len, reverse=True)
 
     def renamed(name: str) -> str:
@@ -147,7 +149,7 @@ def _state_of_optimizer(state: dict, weights: Mapping[str, Tensor], model: paddl
     def restored(value: Any, rename: bool) -> Any:
         if isinstance(value, Tensor):
             if not value.name:
-                # A number of numpy among the plain values of a schedule.
+                # The plain values of a schedule may hold a number of numpy.
                 return value.numbers[()]
             tensor = as_tensor(value)
             tensor.name = renamed(value.name)
@@ -156,7 +158,7 @@ def _state_of_optimizer(state: dict, weights: Mapping[str, Tensor], model: paddl
             return {renamed(key) if rename else key: restored(inner, False) for key, inner in value.items()}
         return value
 
-    # The weights in full precision that mixed precision (O2) keeps have the parameters' names.
+    # Mixed precision (O2) keeps master_weights, in full precision, under the names of the parameters.
     return {renamed(key): restored(value, rename=key == "master_weights") for key, value in state.items()}
 
 
@@ -169,7 +171,7 @@ def _sync(path: Path) -> None:
 
 
 def as_json(value: Any) -> Any:
-    """``value`` with tensors and numpy numbers as JSON's own."""
+    """Return ``value`` with tensors and numpy values as JSON's lists and numbers."""
     if isinstance(value, dict):
         return {key: as_json(inner) for key, inner in value.items()}
     if isinstance(value, (paddle.Tensor, np.ndarray, np.generic)):

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes and never by its name."""
+"""The format of a file, by its first bytes and never by its name."""
 
 import errno
 import io
@@ -34,10 +34,10 @@ _OTHER_FORMATS = (
 
 
 def map_file(path: Union[str, Path]) -> mmap:
-    """A read-only memory map of ``path``.
+    """Return a read-only memory map of ``path``.
 
     Raises:
-        Refused: There is no such file, or it is a folder, a device or empty.
+        Refused: The file does not exist, or it is a folder, a device or empty.
     """
     path = Path(path)
     try:
@@ -47,7 +47,7 @@ def map_file(path: Union[str, Path]) -> mmap:
     if stat.S_ISDIR(mode):
         raise Refused("is a folder; name the checkpoint file in it")
     if not stat.S_ISREG(mode):
-        raise Refused("is no ordinary file; name a checkpoint")
+        raise Refused("is not a regular file; name a checkpoint")
     with open(path, "rb") as file:
         if not os.fstat(file.fileno()).st_size:
             raise Refused("is empty; fetch or copy it again")
@@ -59,7 +59,7 @@ class MapStream(io.RawIOBase):
 
     Args:
         data: The map.
-        most_at_once: More bytes than this are never asked for at once by an honest archive.
+        most_at_once: The reader of an honest archive never asks for more bytes at once. None is no limit.
 
     Raises:
         Refused: ``read`` is asked for more than ``most_at_once`` bytes.
@@ -77,11 +77,11 @@ class MapStream(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Where the next ``read`` begins."""
+        """Return the place where the next ``read`` begins."""
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move as in any file; a place before the beginning is an ``OSError``, as it is there."""
+        """Move as in a file. A place before the beginning is an ``OSError``, as in a file."""
         at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: len(self._data)}[whence]
         if at < 0:
             raise OSError(errno.EINVAL, "a place before the beginning of the file")
@@ -89,7 +89,7 @@ class MapStream(io.RawIOBase):
         return at
 
     def read(self, size: Optional[int] = -1) -> bytes:
-        """Up to ``size`` bytes."""
+        """Return up to ``size`` bytes; all that follow if it is None or negative."""
         if self._most is not None and size is not None and size > self._most:
             raise Refused("is a zip archive with a directory too large to be true")
         end = len(self._data) if size is None or size < 0 else self._at + size
@@ -99,51 +99,51 @@ class MapStream(io.RawIOBase):
 
 
 def is_zip(data: mmap) -> bool:
-    """Whether ``data`` begins as zip archives do, such as those that torch.save writes since PyTorch 1.6."""
+    """Return whether ``data`` begins like a zip archive. torch.save writes them since PyTorch 1.6."""
     return data[:4] in ZIP
 
 
 def is_legacy_torch(data: mmap) -> bool:
-    """Whether ``data`` begins as torch.save began its files before PyTorch 1.6."""
+    """Return whether ``data`` begins like a file that torch.save wrote before PyTorch 1.6."""
     return any(magic in data[:48] for magic in _LEGACY_TORCH)
 
 
 def is_gzip(data: mmap) -> bool:
-    """Whether ``data`` begins as gzip files do."""
+    """Return whether ``data`` begins like a gzip file."""
     return data[:2] == b"\x1f\x8b"
 
 
 def is_tar(data: mmap) -> bool:
-    """Whether ``data`` begins as tar archives do."""
+    """Return whether ``data`` begins like a tar archive."""
     return data[257:262] == b"ustar"
 
 
 def is_pickle(data: mmap) -> bool:
-    """Whether ``data`` begins as pickles of protocol 2 to 5 do."""
+    """Return whether ``data`` begins like a pickle of protocol 2 to 5."""
     return data[:1] == b"\x80" and data[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
 
 
 def is_safetensors(data: mmap) -> bool:
-    """Whether ``data`` begins as safetensors files do: the length of a header in JSON, and the header."""
+    """Return whether ``data`` begins like a safetensors file: the length of a header in JSON, and the header."""
     return data[8:9] == b"{" and int.from_bytes(data[:8], "little") < 1 << 40
 
 
 def describe(data: mmap) -> str:
-    """What ``data`` is when it is no checkpoint: the rest of a sentence that begins with "FILE is"."""
+    """Name the format of ``data`` that is no checkpoint: the rest of a sentence that begins with "FILE is"."""
     head = data[:4096]
     for start, what in _OTHER_FORMATS:
         if head.startswith(start):
             return what
     text = _as_text(head)
     if text is None:
-        # Field 1 of its protobuf is a version, field 2 who wrote it.
+        # Field 1 of an ONNX protobuf is a version, field 2 is the name of the writer.
         if head[:1] == b"\x08" and head[2:3] == b"\x12":
             return "an ONNX model; give the checkpoint that it was exported from"
-        return "neither a PyTorch, a safetensors nor a Paddle file; check that it is the checkpoint and came whole"
+        return "neither a PyTorch, a safetensors nor a Paddle file; check that it is the checkpoint, and complete"
     beginning = text.lstrip().lower()
     if beginning.startswith(("<!doctype", "<html", "<?xml", "<head")):
-        return "a web page, perhaps of a download that failed; fetch the file again"
-    return "a text file; name a checkpoint, or fetch it again if it should be one"
+        return "a web page, perhaps from a download that failed; fetch the file again"
+    return "a text file; name a checkpoint, or fetch the file again if it should be one"
 
 
 def _as_text(head: bytes) -> Optional[str]:

@@ -1,4 +1,4 @@
-"""Weights from a file into a model: read once, compared with the model, then set."""
+"""Weights from a file into a model: the file is read once, compared with the model, and then set."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ WEIGHTS = "model.pdparams"
 
 
 def read_weights(path: Union[str, Path]) -> dict[str, Tensor]:
-    """The weights in a ``.pdparams`` file by name, without a copy.
+    """Return the weights in a ``.pdparams`` file by name, without a copy.
 
     Args:
         path: The file, or the folder that holds ``model.pdparams``.
@@ -32,7 +32,8 @@ def read_weights(path: Union[str, Path]) -> dict[str, Tensor]:
         path = path / WEIGHTS
     if path.suffix == ".pdiparams":
         raise UserError(
-            f"{path} is part of an exported model, which has other names; give the {WEIGHTS} that it was exported from."
+            f"{path} is part of an exported model, whose weights have other names; give the {WEIGHTS} that it was "
+            "exported from."
         )
     return open_paddle_weights(path)
 
@@ -40,11 +41,12 @@ def read_weights(path: Union[str, Path]) -> dict[str, Tensor]:
 def load_weights(model: paddle.nn.Layer, path: Union[str, Path]) -> None:
     """Load all weights of ``model`` from a ``.pdparams`` file or the folder that holds ``model.pdparams``.
 
-    Every weight of the model must be in the file with its shape, and nothing else. PaddleSeg loads what fits and warns,
-    and a model that is half random then predicts nonsense.
+    The file must hold every weight of the model, with its shape, and nothing else. PaddleSeg instead loads what fits
+    and warns. A model that is half random then predicts nonsense.
 
     Raises:
-        UserError: Missing or damaged file, or weights of another model, with counts and names. The model is unchanged.
+        UserError: The file is missing or damaged, or its weights are of another model; the sentence gives counts and
+            names. The model is unchanged.
     """
     set_weights(model, read_weights(path), path)
 
@@ -53,10 +55,11 @@ def set_weights(model: paddle.nn.Layer, weights: Mapping[str, Tensor], path: Uni
     """Compare ``weights`` with all weights of ``model``, then set them.
 
     Args:
-        path: The file that they are from.
+        weights: From ``read_weights``.
+        path: Their file, for the error sentence.
 
     Raises:
-        UserError: They are of another model. The model is unchanged.
+        UserError: The weights are of another model. The model is unchanged.
     """
     match = _compare(model, weights)
     if match.missing or match.unknown or match.unlike:
@@ -65,51 +68,52 @@ def set_weights(model: paddle.nn.Layer, weights: Mapping[str, Tensor], path: Uni
 
 
 def set_pretrained(layer: paddle.nn.Layer, path: Path, key: str, whole: bool = False) -> None:
-    """Set the weights of ``layer`` that a file of pretrained weights holds, as PaddleSeg does.
+    """Set those weights of ``layer`` that a file of pretrained weights holds, as PaddleSeg does.
 
-    PaddleSeg's own files also hold a classifier, or lack what a model adds to its backbone, so one weight that fits is
-    enough. A position embedding of another size is resized where the layer can do that (ViT, CAE).
+    One weight that fits is enough: PaddleSeg's own files may also hold a classifier, and may lack what a model adds to
+    its backbone. A position embedding of another size is resized if the layer can do that (ViT, CAE).
 
     Args:
         layer: A model or backbone that was built without ``pretrained``.
         path: The file.
-        key: The YAML's name for it, e.g. ``model.backbone.pretrained``.
-        whole: Each weight of ``layer`` has to be there.
+        key: The key of the YAML, e.g. ``model.backbone.pretrained``.
+        whole: Every weight of ``layer`` must be in the file.
 
     Raises:
-        UserError: The file cannot be read, or its weights are of another layer, which is unchanged then.
+        UserError: The file cannot be read, or its weights are of another layer. ``layer`` is unchanged then.
     """
     weights = read_weights(path)
     match = _compare(layer, weights)
     kind, absent = type(layer).__name__, [*match.missing, *match.unlike]
     if len(absent) == len(match.wanted):
         raise UserError(
-            f"{key}: none of the {len(weights)} weights in {path} fits the {len(match.wanted)} of {kind}; "
+            f"{key}: none of the {len(weights)} weights in {path} fits the {len(match.wanted)} of {kind}, so "
             f"they are of another model (e.g. {next(iter(weights), 'nothing')}); correct {key}."
         )
     if whole and absent:
         first = next(name for name in match.wanted if name in absent)
         near = first if first in weights else nearest(first, match.unknown)
-        there = f"where there is {near} {list(weights[near].numbers.shape)}" if near else "which is not there"
+        there = f", but it holds {near} {list(weights[near].numbers.shape)}" if near else ""
         raise UserError(
             f"{key}: {len(absent)} of the {len(match.wanted)} weights of {kind} are not in {path} (first "
-            f"{first} {list(match.wanted[first].shape)}, {there}); name the weights of this very backbone."
+            f"{first} {list(match.wanted[first].shape)}{there}); name the weights of exactly this backbone."
         )
     for name in match.missing:
-        logger.warning(f"{name} is not in {path}; it keeps its random start.")
+        logger.warning(f"{name} is not in {path}; it keeps its random values.")
     for name in match.unlike:
         if name == "pos_embed" and hasattr(layer, "resize_pos_embed"):
             _set_resized_positions(layer, weights[name].numbers)
         else:
             shapes = list(weights[name].numbers.shape), list(match.wanted[name].shape)
-            logger.warning(f"{name} of {path} has the shape {shapes[0]}, not {shapes[1]}; it keeps its random start.")
+            logger.warning(f"{name} of {path} has the shape {shapes[0]}, not {shapes[1]}; it keeps its random values.")
     fitting = {name: value for name, value in match.wanted.items() if name not in set(absent)}
     _set(fitting, weights)
     logger.info(f"{key}: {len(fitting)} of the {len(match.wanted)} weights of {kind} are set from {path}.")
 
 
 class _Match(NamedTuple):
-    """The weights of a model, and how those of a file differ from them."""
+    """The weights of a model, and the names by which a file differs: missing in the file, unknown to the model, or of
+    another shape."""
 
     wanted: dict[str, paddle.Tensor]
     missing: list[str]
@@ -137,13 +141,13 @@ def _mismatch(path: Union[str, Path], kind: str, match: _Match, weights: Mapping
     text = f"{path} holds weights of another model: {fits} of the {len(wanted)} weights of this {kind} fit"
     if missing:
         near = nearest(missing[0], unknown)
-        instead = f", the nearest there is {near}" if near else ""
+        instead = f", the file has {near}" if near else ""
         text += f", {len(missing)} are missing (first {missing[0]}{instead})"
     if unlike:
         name = unlike[0]
         text += (
-            f", {len(unlike)} have another shape (first {name}: {list(weights[name].numbers.shape)} "
-            f"where the model has {list(wanted[name].shape)})"
+            f", {len(unlike)} have another shape (first {name}: {list(weights[name].numbers.shape)}, "
+            f"in the model {list(wanted[name].shape)})"
         )
     if unknown:
         text += f", {len(unknown)} are not in the model (first {unknown[0]})"
@@ -156,7 +160,7 @@ def _set(wanted: Mapping[str, paddle.Tensor], weights: Mapping[str, Tensor]) -> 
 
 
 def as_tensor(value: Tensor, dtype: Optional[paddle.dtype] = None) -> paddle.Tensor:
-    """A tensor of Paddle with the numbers of ``value``, as ``dtype`` or as they were written."""
+    """Return the numbers of ``value`` as a tensor of Paddle, with ``dtype`` or the dtype in which they were written."""
     tensor = paddle.to_tensor(value.numbers)
     if dtype is None:
         return tensor.astype("bfloat16") if value.is_bfloat16 else tensor
@@ -164,7 +168,7 @@ def as_tensor(value: Tensor, dtype: Optional[paddle.dtype] = None) -> paddle.Ten
 
 
 def _set_resized_positions(layer: paddle.nn.Layer, positions: np.ndarray) -> None:
-    """Set a position embedding (1, 1 + side * side, channels) at the size of the layer's own map."""
+    """Set a position embedding (1, 1 + side * side, channels), resized to the map of the layer."""
     side = int((positions.shape[1] - 1) ** 0.5)
     resized = layer.resize_pos_embed(
         paddle.to_tensor(positions, dtype="float32"), (side, side), (layer.pos_h, layer.pos_w)

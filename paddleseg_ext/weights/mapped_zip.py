@@ -1,4 +1,4 @@
-"""The members of a zip archive as pieces of one memory map, without copying."""
+"""The members of a zip archive as pieces of one memory map, without a copy."""
 
 import struct
 import zipfile
@@ -9,7 +9,7 @@ from mmap import mmap
 from paddleseg_ext.weights.content import MapStream
 from paddleseg_ext.weights.refusal import Refused, shown
 
-# Weights hardly compress; only a bomb grows more than this.
+# Weights cannot be compressed much. Only a zip bomb grows more than this.
 MOST_EXPANSION = 10
 ALWAYS_ALLOWED = 64 << 20
 LARGEST_DIRECTORY = 64 << 20
@@ -21,8 +21,8 @@ _ENCRYPTED = 0x1
 class MappedZip:
     """The members of the zip archive that ``mapped`` maps, by their names.
 
-    Nothing is trusted: each member must lie inside the file, before the directory and beside all others, and compressed
-    ones must promise a size that weights can have.
+    Nothing in the archive is trusted. Each member must lie inside the file, before the directory, and must not overlap
+    another. A compressed member must announce a size that weights can have.
 
     Args:
         mapped: A memory map of the archive.
@@ -31,10 +31,10 @@ class MappedZip:
         Refused: The archive is cut short, encrypted, inconsistent or a bomb.
     """
 
-    def __init__(self, mapped: mmap):
+    def __init__(self, mapped: mmap) -> None:
         self._mapped = mapped
         try:
-            # zipfile reads as much as an archive says its directory takes.
+            # zipfile reads as many bytes as the archive announces for its directory.
             with zipfile.ZipFile(MapStream(mapped, LARGEST_DIRECTORY)) as archive:
                 members, end = archive.infolist(), archive.start_dir
         except (zipfile.BadZipFile, NotImplementedError, OverflowError) as error:
@@ -46,7 +46,7 @@ class MappedZip:
             raise Refused("is a zip archive that holds two members of one name; use another copy")
         self._starts = {}
         expanded = 0
-        # From the last to the first, so that each ends where the next one begins, at the latest.
+        # From the last member to the first: each must end before the next one begins.
         for member in sorted(members, key=lambda member: member.header_offset, reverse=True):
             name = shown(member.filename)
             if member.flag_bits & _ENCRYPTED:
@@ -55,7 +55,7 @@ class MappedZip:
                 raise Refused(f"holds {name} in a compression that torch.save does not write; use the original file")
             start = self._data_start(member, end)
             if start + member.compress_size > end:
-                raise Refused(f"is a zip archive whose member {name} does not fit where it should be; use another copy")
+                raise Refused(f"is a zip archive whose member {name} overlaps what follows; use another copy")
             self._starts[member.filename] = start
             end = member.header_offset
             if member.compress_type == zipfile.ZIP_DEFLATED:
@@ -64,7 +64,7 @@ class MappedZip:
                 raise Refused(f"is a zip archive whose member {name} has two sizes; use another copy")
         if expanded > ALWAYS_ALLOWED + MOST_EXPANSION * len(mapped):
             raise Refused(
-                f"would grow from {len(mapped)} to {expanded} bytes, which weights cannot do; nothing was unpacked"
+                f"would grow from {len(mapped)} to {expanded} bytes, which weights do not; nothing was unpacked"
             )
 
     def _data_start(self, member: zipfile.ZipInfo, end: int) -> int:
@@ -83,9 +83,9 @@ class MappedZip:
         return iter(self._members)
 
     def __getitem__(self, name: str) -> memoryview:
-        """The bytes of a member: a piece of the map, or a copy if it is compressed.
+        """Return the bytes of a member: a piece of the map, or a copy if it is compressed.
 
-        Checksums are not checked: that would read every byte of the file, and PyTorch does not write them always.
+        Checksums are not checked. That would read every byte of the file, and PyTorch does not always write them.
         """
         if name not in self._members:
             raise Refused(f"holds no {shown(name)}; it is damaged, use another copy")
@@ -93,8 +93,8 @@ class MappedZip:
         stored = memoryview(self._mapped)[start : start + member.compress_size]
         if member.compress_type == zipfile.ZIP_STORED:
             return stored
-        # One byte more than promised tells a member that goes on.
+        # If one byte more than announced can be read, the member is longer.
         expanded = zlib.decompressobj(-zlib.MAX_WBITS).decompress(stored, member.file_size + 1)
         if len(expanded) != member.file_size:
-            raise Refused(f"holds {shown(name)}, which is not of the size it promises; use another copy")
+            raise Refused(f"holds {shown(name)}, which does not have the size that it announces; use another copy")
         return memoryview(expanded)

@@ -1,7 +1,7 @@
-"""Files that ``paddle.save`` wrote, and archives of one such file, read without running them.
+"""Files that ``paddle.save`` wrote, and archives of one such file. Nothing in them is run.
 
 A ``.pdparams`` file is a pickle of numpy arrays under the names of the weights. A ``.pdopt`` file is a pickle of the
-state of an optimizer: arrays by name, and dicts of plain values. ``paddle.load`` would run what a pickle asks for.
+state of an optimizer: arrays by name, and dicts of plain values. ``paddle.load`` would run the code in such a pickle.
 """
 
 import gzip
@@ -25,10 +25,10 @@ from paddleseg_ext.weights.pickle_machine import (
     unknown_global,
 )
 from paddleseg_ext.weights.refusal import Refused, naming, shown
-from paddleseg_ext.weights.storage import BFLOAT16, Storage
+from paddleseg_ext.weights.storage import BFLOAT16, ByteOrder, Storage
 
 SUFFIX, USUAL_NAME = ".pdparams", "model.pdparams"
-# paddle.save's own entry: the names that the parameters had in the writer's process.
+# An entry that paddle.save adds: the names of the parameters in the process that wrote the file.
 _NAMES = "StructuredToParameterName@@"
 
 
@@ -37,7 +37,7 @@ class Tensor(NamedTuple):
 
     Attributes:
         name: Its name in the process that wrote it; empty for an array without one.
-        numbers: A read-only array; bfloat16 is given as float32.
+        numbers: A read-only array; bfloat16 becomes float32.
         is_bfloat16: Whether the numbers were bfloat16.
     """
 
@@ -46,17 +46,8 @@ class Tensor(NamedTuple):
     is_bfloat16: bool
 
 
-def read_pickle(data: Union[bytes, mmap]) -> dict[str, np.ndarray]:
-    """{name: array} of a ``.pdparams`` file: read-only, without a copy from protocol 3 on, bfloat16 given as float32.
-
-    Raises:
-        Refused, LookupError, TypeError, ValueError, struct.error: It cannot be read, or holds no weights.
-    """
-    return {name: tensor.numbers for name, tensor in read_tensors(data).items()}
-
-
 def read_tensors(data: Union[bytes, mmap]) -> dict[str, Tensor]:
-    """{name: tensor} of a ``.pdparams`` file.
+    """Return {name: tensor} of a ``.pdparams`` file. The numbers are not copied, except in pickle protocol 2.
 
     Raises:
         Refused, LookupError, TypeError, ValueError, struct.error: It cannot be read, or holds no weights.
@@ -68,7 +59,7 @@ def read_tensors(data: Union[bytes, mmap]) -> dict[str, Tensor]:
     for name, value in weights.items():
         if type(name) is not str or type(value) is not Tensor:
             raise Refused(
-                f"does not hold the weights of a model: {shown(name)} is no array; give a model.pdparams file"
+                f"does not hold the weights of a model: {shown(name)} is not an array; give a model.pdparams file"
             )
         if not value.name and type(names) is dict and type(names.get(name)) is str:
             weights[name] = value._replace(name=names[name])
@@ -76,7 +67,7 @@ def read_tensors(data: Union[bytes, mmap]) -> dict[str, Tensor]:
 
 
 def read_state(data: Union[bytes, mmap]) -> Any:
-    """What ``paddle.save`` wrote: dicts, lists, tuples and plain values as they were, and each array as a ``Tensor``.
+    """Return what ``paddle.save`` wrote: dicts, lists, tuples and plain values unchanged, each array as a ``Tensor``.
 
     Raises:
         Refused, LookupError, TypeError, ValueError, struct.error: It cannot be read, or asks for more than data.
@@ -85,8 +76,8 @@ def read_state(data: Union[bytes, mmap]) -> Any:
     return _decoded(state, {})
 
 
-def _decoded(value: Any, storages: dict) -> Any:
-    """``value`` with numbers instead of the parts of arrays. The machine has bounded its depth and its size."""
+def _decoded(value: Any, storages: dict[tuple[int, str], Storage]) -> Any:
+    """Return ``value`` with each ``_Array`` as a ``Tensor``. The machine has bounded its depth and its size."""
     if isinstance(value, _Array):
         return _tensor("", value, storages)
     if type(value) is tuple and len(value) == 2 and type(value[0]) is str and isinstance(value[1], _Array):
@@ -101,8 +92,8 @@ def _decoded(value: Any, storages: dict) -> Any:
     return value
 
 
-def _tensor(name: str, value: "_Array", storages: dict) -> Tensor:
-    """The numbers of one array; what several arrays share is decoded once, so that a small file stays small."""
+def _tensor(name: str, value: "_Array", storages: dict[tuple[int, str], Storage]) -> Tensor:
+    """Decode one array. Bytes that several arrays share are decoded once, so that a small file stays small."""
     shape, kind, order, numbers = value.parts
     if type(shape) is not tuple or not all(type(size) is int and 0 <= size < 1 << 48 for size in shape):
         raise TypeError(f"the array {shown(name)} has no shape")
@@ -110,7 +101,7 @@ def _tensor(name: str, value: "_Array", storages: dict) -> Tensor:
         raise TypeError(f"the array {shown(name)} has no numbers")
     key = id(numbers), kind.byte_order
     if key not in storages:
-        # Python 2 wrote bytes as text of the same codes.
+        # Python 2 wrote bytes as text, one character for each byte.
         content = memoryview(numbers.encode("latin-1")) if type(numbers) is str else numbers
         storages[key] = Storage(content, kind.byte_order)
     storage_kind = kind.storage_kind()
@@ -123,9 +114,10 @@ def _tensor(name: str, value: "_Array", storages: dict) -> Tensor:
 class _Kind(Placeholder):
     """A dtype."""
 
-    def __init__(self, code: Any, *_: Any):
+    def __init__(self, code: Any, *_: Any) -> None:
         super().__init__("numpy.dtype")
-        self.code, self.byte_order = code, "<"
+        self.code = code
+        self.byte_order: ByteOrder = "<"
 
     def set_state(self, state: Any) -> None:
         if type(state) is not tuple or len(state) < 2 or type(state[1]) is not str:
@@ -133,20 +125,20 @@ class _Kind(Placeholder):
         self.byte_order = ">" if state[1] == ">" else "<"
 
     def storage_kind(self) -> str:
-        # Not even a hash is taken of what is no text: see plain_key.
+        # The hash of anything but text may take for ever: see plain_key.
         if type(self.code) is not str:
             raise TypeError("a dtype without its name")
-        # Paddle has no uint16 and keeps the bits of bfloat16 under that name.
+        # Paddle does not have uint16. It writes the bits of bfloat16 under that name.
         kind = {"u2": BFLOAT16, "b1": "?"}.get(self.code, self.code)
         if kind != BFLOAT16 and kind not in ("?", "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "c8", "c16"):
-            raise Refused(f"holds numbers of the kind {shown(self.code)}, which no weights are")
+            raise Refused(f"holds numbers of the kind {shown(self.code)}, which weights do not have")
         return kind
 
 
 class _Array(Placeholder):
-    """An array: made empty, and filled by its state."""
+    """An array. The pickle makes it empty, and then gives it its state."""
 
-    def __init__(self, shape: Any = None, kind: Any = None, order: Any = None, numbers: Any = None):
+    def __init__(self, shape: Any = None, kind: Any = None, order: Any = None, numbers: Any = None) -> None:
         super().__init__("numpy.ndarray")
         self.parts = shape, kind, order, numbers
 
@@ -160,7 +152,7 @@ def _reconstruct(*_: Any) -> _Array:
 
 
 def _array_of_buffer(numbers: Any, kind: Any, shape: Any, order: Any) -> _Array:
-    """numpy's way in protocol 5."""
+    """Build an array as numpy does in protocol 5."""
     return _Array(shape, kind, order, numbers)
 
 
@@ -169,7 +161,7 @@ def _scalar(kind: Any, numbers: Any) -> _Array:
 
 
 def _encode(text: Any, codec: Any) -> memoryview:
-    """Bytes in protocol 2."""
+    """Return bytes, which protocol 2 writes as text."""
     if type(text) is not str or codec != "latin1":
         raise TypeError("bytes in another code than latin1")
     return memoryview(text.encode("latin-1"))
@@ -207,14 +199,14 @@ def _resolve(module: str, name: str) -> Global:
 
 
 def _no_persistent_id(_: Any) -> None:
-    raise Refused("refers to objects outside of it, as no Paddle file does")
+    raise Refused("refers to objects outside of itself, which no Paddle file does")
 
 
 # Archives
 
 
 def pickle_in_zip(members: MappedZip) -> bytes:
-    """The one ``.pdparams`` file (or the one ``model.pdparams``) in a zip archive.
+    """Return the content of the only ``.pdparams`` file (or the only ``model.pdparams``) in a zip archive.
 
     Raises:
         Refused, LookupError, TypeError, ValueError, struct.error, zlib.error: It cannot be read.
@@ -223,7 +215,9 @@ def pickle_in_zip(members: MappedZip) -> bytes:
 
 
 def pickle_in_tar(data: mmap) -> bytes:
-    """The one ``.pdparams`` file (or the one ``model.pdparams``) in a tar archive, compressed by gzip or not.
+    """Return the content of the only ``.pdparams`` file (or the only ``model.pdparams``) in a tar archive.
+
+    The archive may be compressed with gzip.
 
     Raises:
         Refused, LookupError, TypeError, ValueError, EOFError, struct.error, zlib.error: It cannot be read.
@@ -236,55 +230,58 @@ def pickle_in_tar(data: mmap) -> bytes:
             for member in archive:
                 if member.name in ("storages", "tensors", "pickle"):
                     raise Refused(
-                        "is of the tar format that torch.save wrote before PyTorch 0.1.10, which is not read; "
+                        "is of the tar format that torch.save wrote before PyTorch 0.1.10, which is not supported; "
                         "load it with an old PyTorch and save it again"
                     )
-                if member.isfile() and member.name.endswith(SUFFIX):
-                    contents[member.name] = archive.extractfile(member).read()
-    # Headers that extend each other are read by recursion.
+                wanted = member.isfile() and member.name.endswith(SUFFIX)
+                if wanted and (file := archive.extractfile(member)):
+                    contents[member.name] = file.read()
+    # tarfile reads headers that extend each other by recursion.
     except (tarfile.TarError, gzip.BadGzipFile, RecursionError) as error:
         raise Refused(f"is an archive that is damaged or cut short ({shown(error)}); fetch or copy it again") from error
     return contents[_weights_among(contents)]
 
 
-def _weights_among(members: Iterable) -> str:
+def _weights_among(members: Iterable[str]) -> str:
     names = [name for name in members if name.endswith(SUFFIX)]
     usual = [name for name in names if PurePosixPath(name).name == USUAL_NAME]
     for found in (names, usual):
         if len(found) == 1:
             return found[0]
     if not names:
-        raise Refused(f"is an archive without {SUFFIX} file; name a checkpoint")
+        raise Refused(f"is an archive without a {SUFFIX} file; name a checkpoint")
     raise Refused(f"is an archive with {len(names)} {SUFFIX} files; unpack it and name one of them")
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that is refused where no archive of weights would still go on.
+    """A stream that is refused when it becomes longer than an archive of weights can be.
 
     Args:
-        size: Bytes of the archive itself.
+        stream: The unpacked archive.
+        size: The size of the packed archive in bytes.
     """
 
-    def __init__(self, stream: Any, size: int):
+    def __init__(self, stream: Any, size: int) -> None:
         self._stream = stream
         self._size = size
         self._left = ALWAYS_ALLOWED + MOST_EXPANSION * size
 
     def read(self, size: int = -1) -> bytes:
+        """Return up to ``size`` bytes."""
         content = self._stream.read(min(size, self._left + 1))
         self._left -= len(content)
         if self._left < 0:
-            raise Refused(f"grows to more than {MOST_EXPANSION} times its {self._size} bytes, which weights cannot do")
+            raise Refused(f"grows to more than {MOST_EXPANSION} times its {self._size} bytes, which weights do not")
         return content
 
 
-# States of random generators, which checkpoints of version 0.1.0 hold as pickles
+# States of random generators, which are pickles in checkpoints of version 0.1.0
 
 
 class _GeneratorState(Placeholder):
-    """A ``GeneratorState`` of Paddle, as the tuple that it pickles."""
+    """A ``GeneratorState`` of Paddle, as the tuple in its pickle."""
 
-    def __init__(self, *_: Any):
+    def __init__(self, *_: Any) -> None:
         super().__init__("paddle.base.libpaddle.GeneratorState")
         self.parts: Any = None
 
@@ -292,11 +289,11 @@ class _GeneratorState(Placeholder):
         self.parts = state
 
 
-def read_generator_states(data: bytes) -> list[tuple]:
-    """What each ``GeneratorState`` in a pickled list of them would get from ``__setstate__``.
+def read_generator_states(data: bytes) -> list[tuple[Any, ...]]:
+    """Return, for each ``GeneratorState`` in a pickled list, the argument of its ``__setstate__``.
 
     Raises:
-        UserError: It is no such list, or asks for more than data.
+        UserError: The pickle does not hold such a list, or asks for more than data.
     """
     known = Global("paddle.base.libpaddle.GeneratorState", _GeneratorState, copies=False)
 
@@ -307,7 +304,7 @@ def read_generator_states(data: bytes) -> list[tuple]:
 
     with naming("The state of the random generators"):
         states, _ = Machine(data, resolve, _no_persistent_id).run()
-        parts = [state.parts if isinstance(state, _GeneratorState) else None for state in states]
+        parts: list[Any] = [state.parts if isinstance(state, _GeneratorState) else None for state in states]
         if not all(type(part) is tuple and len(part) in (3, 4) for part in parts):
             raise TypeError("there is something other than states of generators")
         return parts

@@ -1,15 +1,15 @@
 """A pickle machine that can build data and nothing else.
 
-A pickle is a program for a small stack machine, and Python's own machine lets that program import any module and call
-anything. This one has no import, no attribute access and no call but of the builders that its owner hands it, so there
-is nothing to break out of. It follows the opcodes as ``pickletools`` documents them, protocols 0 to 5.
+A pickle is a program for a small stack machine. Python's own machine lets this program import any module and call any
+function. This machine does not import, does not access attributes, and calls only the builders that its owner gives it,
+so there is nothing to break out of. It follows the opcodes of protocols 0 to 5 as ``pickletools`` documents them.
 
-What it builds is bounded as well: by the number of opcodes, by what builders may copy, and by the depth and the size of
-the result when whatever it shares is written out.
+The result is bounded too: by the number of opcodes, by the bytes that builders may copy, and by the depth and the size
+of the result, in which a shared object counts each time.
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from mmap import mmap
 from typing import Any, Callable, Union
@@ -26,29 +26,32 @@ MOST_ITEMS = 10_000_000
 LONGEST_LINE = 1 << 20
 LONGEST_INTEGER = 256  # bytes; text of integers is held to as many digits
 
-_BYTES_PER_ITEM = 64  # about what an entry of a copied list or dict costs
+_BYTES_PER_ITEM = 64  # about the size of an entry of a copied list or dict
 _PLAIN_KEYS = (str, int, float, bool, type(None))
 _SIZED = (str, list, tuple, dict, set, frozenset)
 
 
 class Placeholder:
-    """Stands for an object that nobody needs; whatever was put into it is forgotten."""
+    """Replaces an object that nobody needs. All that a pickle puts into it is forgotten."""
 
-    def __init__(self, name: str):
+    def __init__(self, name: str) -> None:
         self.name = name
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
     def set_state(self, state: Any) -> None:
-        """Take what a pickle gives an object after it is made."""
+        """Take the state that a pickle gives an object after it is made."""
 
 
 @dataclass(frozen=True, eq=False)
 class Global:
-    """A name that a pickle may ask for, and our function that builds the data it stands for.
+    """A name that a pickle may ask for, and our function that builds its data.
 
-    ``copies`` says whether the function copies the containers and texts that it is given.
+    Attributes:
+        name: ``module.name``.
+        build: Is called instead of what has that name.
+        copies: Whether ``build`` copies the containers and texts in its arguments.
     """
 
     name: str
@@ -60,32 +63,32 @@ class Global:
 
 
 def placeholder(name: str) -> Global:
-    """A global whose objects are forgotten."""
+    """Return a global whose objects are forgotten."""
     return Global(name, lambda *_: Placeholder(name), copies=False)
 
 
 def unknown_global(name: str) -> Refused:
-    """The refusal of a file that asks for ``name``."""
+    """Return the refusal of a file that asks for ``name``."""
     return Refused(
-        f"asks for {shown(name)}, which a checkpoint of weights has no need of; nothing was run, use a file from a "
+        f"asks for {shown(name)}, which a checkpoint of weights does not need; nothing was run, use a file from a "
         "source you trust or save the model's state_dict() alone"
     )
 
 
-def build_dict(pairs: Any = ()) -> dict:
-    """What ``dict`` and ``OrderedDict`` give."""
+def build_dict(pairs: Any = ()) -> dict[Any, Any]:
+    """Build a dict, for ``dict`` and ``OrderedDict``."""
     return fill({}, pairs.items() if type(pairs) is dict else pairs)
 
 
-def build_tuple(items: Any = ()) -> tuple:
-    """What ``tuple`` gives."""
+def build_tuple(items: Any = ()) -> tuple[Any, ...]:
+    """Build a tuple, for ``tuple``."""
     if type(items) not in (list, tuple):
         raise TypeError(f"a tuple of {type(items).__name__}")
     return tuple(items)
 
 
-def fill(mapping: dict, pairs: Iterable) -> dict:
-    """``mapping.update(pairs)`` for keys whose hash costs next to nothing."""
+def fill(mapping: dict[Any, Any], pairs: Iterable[Any]) -> dict[Any, Any]:
+    """Do ``mapping.update(pairs)``, but only with keys whose hash is cheap; return ``mapping``."""
     for pair in pairs:
         key, value = pair
         mapping[plain_key(key)] = value
@@ -93,10 +96,10 @@ def fill(mapping: dict, pairs: Iterable) -> dict:
 
 
 def plain_key(key: Any) -> Any:
-    """``key``, if it may be a key of a dict or a member of a set.
+    """Return ``key`` if it may be a key of a dict or a member of a set, else raise ``Refused``.
 
-    The hash of a nested tuple is computed anew each time, by a recursion on the C stack, and large integers can be
-    chosen to collide, as all NaN do before Python 3.10: either can hang or crash the process.
+    Some keys can hang or crash the process. The hash of a nested tuple is computed anew each time, by a recursion on
+    the C stack. Large integers can be chosen so that their hashes collide; those of all NaN collide before Python 3.10.
     """
     parts = key if type(key) is tuple else (key,)
     if len(parts) <= 8 and all(
@@ -105,7 +108,7 @@ def plain_key(key: Any) -> Any:
         for part in parts
     ):
         return key
-    raise Refused("uses something other than plain text and numbers as keys, as no checkpoint of weights does")
+    raise Refused("uses something other than plain text and numbers as keys, which no checkpoint of weights does")
 
 
 class Machine:
@@ -113,8 +116,8 @@ class Machine:
 
     Args:
         data: The bytes that hold the pickle.
-        resolve: Gives the ``Global`` of a module and a name, or raises ``Refused``.
-        load: Gives the object of a persistent id.
+        resolve: Returns the ``Global`` of a module and a name, or raises ``Refused``.
+        load: Returns the object of a persistent id.
     """
 
     def __init__(
@@ -122,22 +125,22 @@ class Machine:
         data: Union[bytes, mmap],
         resolve: Callable[[str, str], Global],
         load: Callable[[Any], Any],
-    ):
+    ) -> None:
         self._data = data
         self._resolve = resolve
         self._load = load
 
-    def run(self, start: int = 0) -> tuple:
-        """The object that the pickle at ``start`` describes, and where the pickle ends.
+    def run(self, start: int = 0) -> tuple[Any, int]:
+        """Return the object that the pickle at ``start`` describes, and the place where the pickle ends.
 
         Raises:
-            Refused: It asks for what it must not have, or grows beyond bounds.
-            LookupError, TypeError, ValueError, struct.error: It is no whole pickle.
+            Refused: The pickle asks for something that it must not have, or its result is not bounded.
+            LookupError, TypeError, ValueError, struct.error: It is not a whole pickle.
         """
         self._at = start
-        self._stack: list = []
-        self._below_marks: list = []
-        self._memo: dict = {}
+        self._stack: list[Any] = []
+        self._below_marks: list[list[Any]] = []
+        self._memo: dict[int, Any] = {}
         self._copies_left = MOST_COPIED + 2 * len(self._data)
         data, size = self._data, len(self._data)
         for _ in range(MOST_OPCODES):
@@ -166,7 +169,7 @@ class Machine:
         return taken
 
     def _take_bytes(self, count: int) -> memoryview:
-        """Like ``_take`` without a copy: arrays of numpy come so, and nobody may need them."""
+        """Like ``_take``, but without a copy: the bytes may be a large array that nobody needs."""
         if count > len(self._data) - self._at:
             raise ValueError(f"{count} bytes announced at byte {self._at} are not there")
         self._at += count
@@ -191,7 +194,7 @@ class Machine:
     def _push(self, value: Any) -> None:
         self._stack.append(value)
 
-    def _above_mark(self) -> list:
+    def _above_mark(self) -> list[Any]:
         items, self._stack = self._stack, self._below_marks.pop()
         return items
 
@@ -200,7 +203,7 @@ class Machine:
         self._stack = []
 
     def _pop(self) -> None:
-        # As in Python's own machine, a mark counts as an item.
+        # A mark counts as an item, as in Python's own machine.
         if self._stack:
             self._stack.pop()
         else:
@@ -213,7 +216,7 @@ class Machine:
         self._stack[-count:] = [items]
 
     def _remember(self, key: int) -> None:
-        # Binary opcodes reach no further, and the hashes of larger numbers can be made to collide.
+        # Binary opcodes cannot name larger keys, and the hashes of larger numbers can be made to collide.
         if not 0 <= key < 1 << 32:
             raise ValueError("an entry of the memo that cannot be")
         self._memo[key] = self._stack[-1]
@@ -229,19 +232,19 @@ class Machine:
 
     def _long(self, size: int) -> None:
         if size > LONGEST_INTEGER:
-            raise Refused(f"holds an integer of {size} bytes, as no checkpoint of weights does")
+            raise Refused(f"holds an integer of {size} bytes, which no checkpoint of weights does")
         self._push(int.from_bytes(self._take(size), "little", signed=True))
 
     # Filling containers
 
-    def _extend(self, items: list) -> None:
+    def _extend(self, items: list[Any]) -> None:
         target = self._stack[-1]
         if type(target) is list:
             target.extend(items)
         elif not isinstance(target, Placeholder):
             raise TypeError(f"items are appended to {type(target).__name__}")
 
-    def _set_items(self, items: list) -> None:
+    def _set_items(self, items: list[Any]) -> None:
         target = self._stack[-1]
         if len(items) % 2:
             raise ValueError("a key without a value")
@@ -277,12 +280,12 @@ class Machine:
     def _call(self, function: Any, arguments: Any) -> None:
         if not isinstance(function, Global) or type(arguments) is not tuple:
             raise TypeError(f"{type(function).__name__} is called")
-        # The same big thing may be given a million times.
+        # A pickle may give the same large object a million times.
         for argument in arguments if function.copies else ():
             if type(argument) in _SIZED:
                 self._copies_left -= len(argument) * (1 if type(argument) is str else _BYTES_PER_ITEM)
         if self._copies_left < 0:
-            raise Refused("copies its data over and over, as no checkpoint of weights does")
+            raise Refused("copies its data over and over, which no checkpoint of weights does")
         self._push(function.build(*arguments))
 
     def _reduce(self) -> None:
@@ -304,7 +307,7 @@ class Machine:
         self._call(function, tuple(arguments))
 
     def _build(self) -> None:
-        # The attributes of an OrderedDict, such as the _metadata of a state_dict, say nothing about its weights.
+        # An OrderedDict may have attributes, such as the _metadata of a state_dict. They are not needed.
         state, target = self._stack.pop(), self._stack[-1]
         if isinstance(target, Placeholder):
             target.set_state(state)
@@ -313,17 +316,17 @@ class Machine:
 
     def _refuse_opcode(self) -> None:
         name = _REFUSED_OPCODES[self._data[self._at - 1]]
-        raise Refused(f"uses the pickle opcode {name}, which a checkpoint of weights has no need of; nothing was run")
+        raise Refused(f"uses the pickle opcode {name}, which a checkpoint of weights does not need; nothing was run")
 
 
 def refuse_tangles(root: Any) -> None:
     """Raise ``Refused`` if code that walks ``root`` by recursion could fail or take for ever.
 
-    That is: a container that holds itself, more than ``MOST_NESTING`` levels, or more than ``MOST_ITEMS`` items when
-    everything that is shared is counted each time it is met.
+    That is the case if a container holds itself, if there are more than ``MOST_NESTING`` levels, or if there are more
+    than ``MOST_ITEMS`` items, where a shared item counts each time.
     """
-    measures: dict = {}  # id of a container: (levels, items)
-    entered = set()
+    measures: dict[int, tuple[int, int]] = {}  # id of a container: (levels, items)
+    entered: set[int] = set()
     path = [root]
     while path:
         item = path[-1]
@@ -335,21 +338,21 @@ def refuse_tangles(root: Any) -> None:
             levels = 1 + max((measures[id(child)][0] for child in inner), default=0)
             items = len(_children(item)) + sum(measures[id(child)][1] for child in inner)
             if levels > MOST_NESTING or items > MOST_ITEMS:
-                raise Refused("nests its data as no checkpoint of weights does")
+                raise Refused("nests its data deeper than a checkpoint of weights does")
             measures[id(item)] = levels, items
             entered.remove(id(item))
             path.pop()
         else:
             entered.add(id(item))
             if any(id(child) in entered for child in inner):
-                raise Refused("holds a list or dict that contains itself, as no checkpoint of weights does")
+                raise Refused("holds a list or dict that contains itself, which no checkpoint of weights does")
             path.extend(child for child in inner if id(child) not in measures)
 
 
 _CONTAINERS = (list, tuple, dict)
 
 
-def _children(item: Any) -> Iterable:
+def _children(item: Any) -> Collection[Any]:
     if type(item) is dict:
         return item.values()
     return item if type(item) in _CONTAINERS else ()
@@ -357,7 +360,7 @@ def _children(item: Any) -> Iterable:
 
 def _decimal(line: bytes) -> int:
     if len(line) > LONGEST_INTEGER:
-        raise Refused(f"holds an integer of {len(line)} digits, as no checkpoint of weights does")
+        raise Refused(f"holds an integer of {len(line)} digits, which no checkpoint of weights does")
     return int(line)
 
 
@@ -373,7 +376,7 @@ _REFUSED_OPCODES = {
     0x98: "READONLY_BUFFER",
 }
 
-_ACTIONS: dict = {
+_ACTIONS: dict[int, Callable[[Machine], Any]] = {
     # Framing: what a plain reader may skip
     0x80: lambda m: m._take(1),  # PROTO
     0x95: lambda m: m._take(8),  # FRAME

@@ -1,7 +1,7 @@
-"""Weights that a YAML names as ``pretrained``: found or fetched, and checked, before a model is built.
+"""Weights that a YAML names as ``pretrained``: find them or fetch them, before a model is built.
 
-They are kept where PaddleSeg keeps them (``~/.paddleseg/pretrained_model``, or below ``SEG_HOME``), so nothing is
-fetched twice. A file is there whole or not at all.
+They are stored in PaddleSeg's folder (``~/.paddleseg/pretrained_model``, or below ``SEG_HOME``), so no file is fetched
+twice. A file is stored whole or not at all.
 """
 
 import shutil
@@ -19,21 +19,21 @@ from paddleseg_ext.files.download import DownloadFailed, download, name_of
 from paddleseg_ext.weights.weight_file import refuse_torch_name
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
-# SCHEME -> what makes a file of SCHEME://NAME, given NAME and the key of the YAML. It holds every weight of its model.
-# Here for whoever knows more than this package does: convert/ has zoo://.
+# SCHEME -> a function of NAME in SCHEME://NAME and of the key of the YAML. It returns a file with every weight of its
+# model. Rooms above this one register here: convert/ adds zoo://.
 SCHEMES: dict[str, Callable[[str, str], Path]] = {}
 
 
 def locate(source: str, key: str) -> Path:
-    """The local file of ``source``, a path or a URL; a URL is fetched unless it is there already.
+    """Return the local file of ``source``. A URL is fetched unless its file was stored before.
 
     Args:
-        source: Path of a ``.pdparams`` file, the URL of one or of an archive that holds ``model.pdparams``, or
-            ``SCHEME://NAME`` of ``SCHEMES``.
-        key: The YAML's name for it, e.g. ``model.backbone.pretrained``.
+        source: The path of a ``.pdparams`` file, its URL, the URL of an archive with ``model.pdparams``, or
+            ``SCHEME://NAME`` with a scheme in ``SCHEMES``.
+        key: The key of the YAML, e.g. ``model.backbone.pretrained``.
 
     Raises:
-        UserError: What is missing and where to put it.
+        UserError: The file does not exist or cannot be fetched; the sentence says where to put it.
     """
     if not urlparse(source).netloc:
         path = Path(source)
@@ -51,16 +51,16 @@ def locate(source: str, key: str) -> Path:
 
 
 def has_scheme_of_ours(source: str) -> bool:
-    """Whether ``source`` is a ``SCHEME://NAME`` of ``SCHEMES``."""
+    """Return whether ``source`` is a ``SCHEME://NAME`` with a scheme in ``SCHEMES``."""
     return source.partition("://")[0] in SCHEMES
 
 
 def home_of(url: str) -> Path:
-    """Where PaddleSeg keeps what it fetched from ``url``."""
+    """Return the path where PaddleSeg stores the file that it fetched from ``url``."""
     *_, folder, name = unquote(urlparse(url).path).split("/")
     for suffix in ARCHIVES:
         if name.endswith(suffix):
-            # PaddleSeg cuts at the first dot.
+            # PaddleSeg cuts the name at the first dot.
             folder, name = name.split(".")[0], "model.pdparams"
             break
     return Path(seg_env.PRETRAINED_MODEL_HOME) / folder / name
@@ -84,17 +84,18 @@ def _fetch(url: str, path: Path, key: str) -> None:
 
 
 def _unpack(fetched: Path, into: Path, url: str, path: Path, key: str) -> Path:
-    """The weight file inside a fetched archive, or the fetched file itself."""
+    """Return the weight file from a fetched archive, or the fetched file itself."""
     if not fetched.name.endswith(ARCHIVES):
         return fetched
-    # Only the file that is wanted is written, under a name of ours, wherever the archive would put it.
+    # Only the wanted file is written, and under a name of ours: the archive does not choose the place.
     into.mkdir()
     target = into / path.name
     if tarfile.is_tarfile(fetched):
         with tarfile.open(fetched) as archive:
             for member in archive:
-                if member.isfile() and Path(member.name).name == path.name:
-                    with archive.extractfile(member) as source, open(target, "wb") as file:
+                wanted = member.isfile() and Path(member.name).name == path.name
+                if wanted and (source := archive.extractfile(member)):
+                    with source, open(target, "wb") as file:
                         shutil.copyfileobj(source, file)
                     return target
     elif zipfile.is_zipfile(fetched):

@@ -1,4 +1,4 @@
-"""Why a file cannot be read, as the user's one sentence."""
+"""The reason why a file cannot be read, as one sentence for the user."""
 
 import contextlib
 import struct
@@ -11,13 +11,14 @@ from paddleseg_ext.errors import UserError, one_line
 
 
 class Refused(Exception):
-    """The rest of a sentence that begins with the file's name, without its full stop."""
+    """A file is refused. The message is the rest of a sentence that begins with its name, without the full stop."""
 
 
 def shown(text: object, limit: int = 120) -> str:
-    """``text`` from a file nobody vouches for, fit for one line of a message.
+    """Return ``text``, which comes from a file that nobody vouches for, so that it fits into one line of a message.
 
-    Of anything but text, integers and errors just the type is told: what a file nests can take for ever to write out.
+    Only text, integers and errors are written out. Of other objects only the type is named, because to write out nested
+    objects can take for ever.
     """
     text = str(text) if isinstance(text, (str, int, Exception)) else f"a {type(text).__name__}"
     if not text.isprintable():
@@ -27,9 +28,9 @@ def shown(text: object, limit: int = 120) -> str:
 
 @contextlib.contextmanager
 def naming(path: Union[str, Path]) -> Iterator[None]:
-    """Turn what goes wrong while ``path`` is read into a ``UserError`` that names it.
+    """Turn errors while ``path`` is read into a ``UserError`` that names it.
 
-    Besides ``Refused`` these are the errors by which Python says that bytes are not what they should be.
+    These are ``Refused``, and the errors that Python raises for bytes that are not what they should be.
     """
     try:
         yield

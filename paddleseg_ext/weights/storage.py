@@ -1,16 +1,18 @@
-"""Numbers in a file's bytes as numpy arrays, without copying wherever numpy knows their kind."""
+"""The numbers in a file's bytes as numpy arrays, without a copy if numpy knows their kind."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from paddleseg_ext.weights.refusal import Refused
 
+ByteOrder = Literal["<", ">"]
 BFLOAT16 = "bfloat16"
-# A tensor may repeat its elements (torch.Tensor.expand); a file of a few bytes must not fill the memory that way.
+# A tensor may repeat its elements (torch.Tensor.expand). A small file must not fill the memory with them.
 MOST_REPEATED = 1 << 20
 MOST_AXES = 32
-# What torch calls its dtypes, and numpy its own; the others, such as float8, arrays cannot hold.
+# torch's names of dtypes and numpy's. An array cannot hold other dtypes, such as float8.
 KINDS = {
     "float64": "f8",
     "float32": "f4",
@@ -31,7 +33,7 @@ KINDS = {
 
 
 def item_size(kind: str) -> int:
-    """Bytes that one number of ``kind`` takes in the file: a dtype of numpy, or ``BFLOAT16``."""
+    """Return the bytes of one number in the file. ``kind`` is a dtype of numpy, or ``BFLOAT16``."""
     return 2 if kind == BFLOAT16 else np.dtype(kind).itemsize
 
 
@@ -40,29 +42,30 @@ class Storage:
 
     Args:
         data: The bytes.
-        byte_order: ``<`` or ``>``, that of the file.
+        byte_order: The byte order of the file: ``<`` is little-endian, ``>`` is big-endian.
     """
 
-    def __init__(self, data: memoryview, byte_order: str = "<"):
+    def __init__(self, data: memoryview, byte_order: ByteOrder = "<") -> None:
         self._data = data
         self.size = len(data)  # bytes
         self._byte_order = byte_order
-        self._native: dict = {}
+        self._native: dict[str, np.ndarray] = {}
 
-    def view(self, kind: str, offset: int, shape: Sequence, strides: Sequence) -> np.ndarray:
-        """The read-only array of ``shape`` that begins at element ``offset`` and steps ``strides`` elements.
+    def view(self, kind: str, offset: int, shape: Sequence[int], strides: Sequence[int]) -> np.ndarray:
+        """Return the read-only array of ``shape`` that begins at element ``offset``.
 
         Args:
-            kind: A dtype of numpy without its byte order, or ``BFLOAT16``, which is given as float32.
+            kind: A dtype of numpy without its byte order, or ``BFLOAT16``, which becomes float32.
+            strides: The steps along each axis, in elements.
 
         Raises:
-            Refused: It does not lie inside the storage, or repeats it too often.
+            Refused: The array does not lie inside the storage, or repeats it too often.
         """
         sizes = (offset, *shape, *strides)
         if not all(type(size) is int and 0 <= size < 1 << 48 for size in sizes) or len(shape) != len(strides):
             raise Refused("describes a tensor by something other than sizes; it is damaged, use another copy")
         if len(shape) > MOST_AXES:
-            raise Refused(f"holds a tensor of {len(shape)} axes, and numpy knows {MOST_AXES}")
+            raise Refused(f"holds a tensor of {len(shape)} axes, but numpy has at most {MOST_AXES}")
         numbers = self._numbers(kind)
         count = 1
         for size in shape:
@@ -76,17 +79,21 @@ class Storage:
                 "another copy"
             )
         if count > max(numbers.size, MOST_REPEATED):
-            raise Refused(f"holds a tensor that makes {count} elements out of {numbers.size}, as weights do not")
+            raise Refused(f"holds a tensor that makes {count} elements out of {numbers.size}, which weights do not do")
         width = numbers.dtype.itemsize
         return _read_only(
             np.ndarray(tuple(shape), numbers.dtype, numbers, offset * width, tuple(step * width for step in strides))
         )
 
-    def array(self, kind: str, shape: Sequence, first_axis_fastest: bool = False) -> np.ndarray:
-        """The whole storage as a read-only array of ``shape``, its last axis (or its first) without steps.
+    def array(self, kind: str, shape: Sequence[int], first_axis_fastest: bool = False) -> np.ndarray:
+        """Return the whole storage as a read-only array of ``shape``.
+
+        Args:
+            kind: As in ``view``.
+            first_axis_fastest: Neighbors along the first axis are neighbors in the file, not those along the last axis.
 
         Raises:
-            Refused: ``shape`` has another size.
+            Refused: The size of ``shape`` is not the size of the storage.
         """
         strides, count = [], 1
         for size in shape if first_axis_fastest else reversed(shape):
@@ -101,7 +108,7 @@ class Storage:
         return self.view(kind, 0, shape, strides if first_axis_fastest else strides[::-1])
 
     def _numbers(self, kind: str) -> np.ndarray:
-        """All of the storage as one axis; a copy only if numpy or the machine has another representation."""
+        """Return the whole storage as one axis: a copy only if numpy or the machine represents numbers otherwise."""
         if kind not in self._native:
             self._native[kind] = self._decode(kind)
         return self._native[kind]
@@ -116,8 +123,8 @@ class Storage:
         return numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
 
 
-def _plain_shape(shape: Sequence) -> tuple:
-    # numpy bounds the product of the sizes that are not zero, too.
+def _plain_shape(shape: Sequence[int]) -> tuple[int, ...]:
+    # numpy also bounds the product of the sizes that are not zero.
     product = 1
     for size in shape:
         product *= max(size, 1)

@@ -1,17 +1,21 @@
-"""Files of torch.save, read without torch and without running what is pickled in them.
+"""Files of torch.save. They are read without torch, and nothing in them is run.
 
-Both formats are read: the zip archive that PyTorch writes since 1.6, and the pickles with raw storages behind them that
-it wrote before (``_use_new_zipfile_serialization=False`` still does).
+PyTorch writes a zip archive since version 1.6. Before, and today with ``_use_new_zipfile_serialization=False``, it
+wrote pickles, followed by raw storages. Both formats are read.
+
+The result is what torch.save got: dicts, lists, numbers and text unchanged, each tensor as an array. The arrays are
+read-only views of the memory map, so nothing is read from the disk before it is used. Only bfloat16, which becomes
+float32, and numbers of big-endian machines are copied; float16 stays float16. An ``OrderedDict`` becomes a dict, a
+``torch.Size`` a tuple, a ``torch.device`` text. Types and dtypes become ``Global``. The few objects that training tools
+put beside their weights become ``Placeholder``. A file that asks for anything else is refused.
 """
 
 import re
 from mmap import mmap
-from pathlib import Path
-from typing import Any, Optional, Union
+from typing import Any, Callable, Optional
 
 import numpy as np
 
-from paddleseg_ext.weights.content import is_legacy_torch, is_zip, map_file
 from paddleseg_ext.weights.mapped_zip import MappedZip
 from paddleseg_ext.weights.pickle_machine import (
     Global,
@@ -23,37 +27,18 @@ from paddleseg_ext.weights.pickle_machine import (
     plain_key,
     unknown_global,
 )
-from paddleseg_ext.weights.refusal import Refused, naming, shown
-from paddleseg_ext.weights.storage import KINDS, Storage, item_size
+from paddleseg_ext.weights.refusal import Refused, shown
+from paddleseg_ext.weights.storage import KINDS, ByteOrder, Storage, item_size
 
 NEWEST_ZIP_VERSION = 10
+_BYTE_ORDERS: dict[bytes, ByteOrder] = {b"little": "<", b"big": ">"}
 LEGACY_MAGIC, LEGACY_PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 
 
-def read(path: Union[str, Path]) -> Any:
-    """What torch.save wrote to ``path``: dicts, lists, numbers and text as they were, and each tensor as an array.
-
-    The arrays are read-only views of one memory map, so nothing is read from the disk before it is used; only bfloat16
-    (given as float32) and files of big-endian machines are copied. float16 stays float16. An ``OrderedDict`` becomes a
-    dict, a ``torch.Size`` a tuple, a ``torch.device`` text; types and dtypes become ``Global``, and the few objects
-    that training tools are known to put beside their weights become ``Placeholder``.
-
-    Raises:
-        UserError: The file asks for anything else, is damaged, or is no file of torch.save.
-    """
-    with naming(path):
-        data = map_file(path)
-        if is_zip(data):
-            return read_zip(MappedZip(data))
-        if is_legacy_torch(data):
-            return read_legacy(data)
-        raise Refused("is no file of torch.save; check the path")
-
-
 class _Tensors:
-    """A storage as a pickle names it: with the kind of its numbers, and where a view of it begins."""
+    """A storage as a pickle names it: with the kind of its numbers, and the first element of a view of it."""
 
-    def __init__(self, storage: Optional[Storage], kind: Optional[str], first: int = 0):
+    def __init__(self, storage: Optional[Storage], kind: Optional[str], first: int = 0) -> None:
         self.storage, self.kind, self.first = storage, kind, first
 
     def view(self, offset: Any, shape: Any, strides: Any, kind: Optional[str] = None) -> np.ndarray:
@@ -69,12 +54,12 @@ _NOT_PLACED = np.empty(0)
 
 
 def is_among(members: MappedZip) -> bool:
-    """Whether a zip archive holds a pickle of torch.save."""
+    """Return whether a zip archive holds a pickle of torch.save."""
     return any(name == "data.pkl" or name.endswith("/data.pkl") for name in members)
 
 
 def read_zip(members: MappedZip) -> Any:
-    """The object in a zip archive of torch.save.
+    """Return the object in a zip archive of torch.save.
 
     Raises:
         Refused, LookupError, TypeError, ValueError, ArithmeticError, struct.error, zlib.error: It cannot be read.
@@ -88,11 +73,13 @@ def read_zip(members: MappedZip) -> Any:
     if f"{folder}version" in members:
         version = int(bytes(members[f"{folder}version"][:16]))
         if version > NEWEST_ZIP_VERSION:
-            raise Refused(f"is of version {version} of PyTorch's file format, and {NEWEST_ZIP_VERSION} is known")
-    byte_order = "<"
+            raise Refused(
+                f"is of version {version} of PyTorch's file format, but {NEWEST_ZIP_VERSION} is the newest known"
+            )
+    byte_order: ByteOrder = "<"
     if f"{folder}byteorder" in members:
-        byte_order = {b"little": "<", b"big": ">"}[bytes(members[f"{folder}byteorder"][:16])]
-    storages: dict = {}
+        byte_order = _BYTE_ORDERS[bytes(members[f"{folder}byteorder"][:16])]
+    storages: dict[str, tuple[Storage, Optional[str]]] = {}
 
     def load(persistent_id: Any) -> _Tensors:
         kind, key, numel, first = _storage_named_by(persistent_id)
@@ -102,7 +89,7 @@ def read_zip(members: MappedZip) -> Any:
         size = numel * _width(kind)
         if size != storage.size or kind != first_kind:
             raise Refused(
-                f"needs {size} bytes in its storage {shown(key)}, and there are {storage.size}; it is damaged, use "
+                f"needs {size} bytes in its storage {shown(key)}, but there are {storage.size}; it is damaged, use "
                 "another copy"
             )
         return _Tensors(storage, kind, first)
@@ -111,17 +98,17 @@ def read_zip(members: MappedZip) -> Any:
 
 
 def read_legacy(data: mmap) -> Any:
-    """The object in a file that torch.save wrote before PyTorch 1.6.
+    """Return the object in a file that torch.save wrote before PyTorch 1.6.
 
-    Such a file is five pickles (magic number, protocol, the writer's machine, the object, the keys of its storages)
-    and then the storages, in the order of their keys and always little-endian. Where a storage lies is known only once
-    the sizes of all storages are, so the object is read twice.
+    Such a file is five pickles: magic number, protocol, the writer's machine, the object, the keys of its storages.
+    Then the storages follow, in the order of their keys and always little-endian. The object is read twice, because the
+    place of a storage is known only when the sizes of all storages are known.
 
     Raises:
         Refused, LookupError, TypeError, ValueError, ArithmeticError, struct.error: It cannot be read.
     """
-    kinds: dict = {}
-    places: dict = {}
+    kinds: dict[str, tuple[Optional[str], int]] = {}
+    places: dict[str, Storage] = {}
 
     def load(persistent_id: Any) -> _Tensors:
         kind, key, numel, first = _storage_named_by(persistent_id)
@@ -133,7 +120,7 @@ def read_legacy(data: mmap) -> Any:
     magic, at = machine.run()
     protocol, at = machine.run(at)
     if type(magic) is not int or magic != LEGACY_MAGIC or type(protocol) is not int or protocol != LEGACY_PROTOCOL:
-        raise Refused(f"is not of the format of torch.save that is known (protocol {shown(protocol)})")
+        raise Refused(f"is of an unknown format of torch.save (protocol {shown(protocol)}); save it again with PyTorch")
     _, at = machine.run(at)
     start = at
     _, at = machine.run(at)
@@ -151,11 +138,11 @@ def read_legacy(data: mmap) -> Any:
     return machine.run(start)[0]
 
 
-def _storage_named_by(persistent_id: Any) -> tuple:
-    """(kind, key, number of elements, first element) of what torch.save writes instead of a storage."""
+def _storage_named_by(persistent_id: Any) -> tuple[Optional[str], str, int, int]:
+    """Return (kind, key, number of elements, first element) of what torch.save writes instead of a storage."""
     what, storage_type, key, _, numel, *view = persistent_id
     if (type(what), type(key), type(numel)) != (str, str, int) or what != "storage" or not 0 <= numel < 1 << 48:
-        raise Refused("describes a storage as torch.save does not; it is damaged, use another copy")
+        raise Refused("describes a storage otherwise than torch.save does; it is damaged, use another copy")
     if not isinstance(storage_type, Global) or storage_type.name not in _STORAGE_KINDS:
         raise TypeError("a storage without its type")
     # Before 0.4 a view of a storage was a storage of its own: (key, first element, number of elements).
@@ -167,7 +154,7 @@ def _width(kind: Optional[str]) -> int:
     return 1 if kind is None else item_size(kind)
 
 
-# Builders: what torch's functions of these names give, as arrays
+# Builders: they return, as arrays, what torch's functions of these names return
 
 
 def _rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any) -> np.ndarray:
@@ -209,7 +196,7 @@ def _rebuild_parameter(data: Any, *_: Any) -> np.ndarray:
 
 
 def _rebuild_from_type(function: Any, kind: Any, arguments: Any, state: Any) -> np.ndarray:
-    """A tensor that was given attributes in Python, or a subclass of one."""
+    """Build a tensor with attributes that Python code gave it, or of a subclass."""
     if not isinstance(function, Global) or function.build not in _TENSOR_BUILDERS or type(arguments) is not tuple:
         raise TypeError("a tensor without its builder")
     return function.build(*arguments)
@@ -218,7 +205,7 @@ def _rebuild_from_type(function: Any, kind: Any, arguments: Any, state: Any) -> 
 _TENSOR_BUILDERS = (_rebuild_tensor, _rebuild_tensor_v2, _rebuild_tensor_v3, _rebuild_parameter)
 
 
-def _size(sizes: Any = ()) -> tuple:
+def _size(sizes: Any = ()) -> tuple[Any, ...]:
     return tuple(sizes) if type(sizes) in (tuple, list) else ()
 
 
@@ -226,24 +213,24 @@ def _device(kind: Any, *index: Any) -> str:
     return ":".join(str(part) for part in (kind, *index) if type(part) in (str, int))
 
 
-def _defaultdict(factory: Any = None, pairs: Any = ()) -> dict:
+def _defaultdict(factory: Any = None, pairs: Any = ()) -> dict[Any, Any]:
     return build_dict(pairs)
 
 
-def _list(items: Any = ()) -> list:
+def _list(items: Any = ()) -> list[Any]:
     return list(build_tuple(items))
 
 
-def _set(items: Any = ()) -> set:
+def _set(items: Any = ()) -> set[Any]:
     return set(map(plain_key, build_tuple(items)))
 
 
-def _frozenset(items: Any = ()) -> frozenset:
+def _frozenset(items: Any = ()) -> frozenset[Any]:
     return frozenset(_set(items))
 
 
 def _statistic_of_history(owner: Any, name: Any) -> Placeholder:
-    # mmengine's HistoryBuffer pickles getattr(HistoryBuffer, "mean"), and nothing else may be taken from anything.
+    # mmengine's HistoryBuffer pickles getattr(HistoryBuffer, "mean"). No other attribute may be taken from anything.
     history = isinstance(owner, Global) and owner.name == _HISTORY
     if history and type(name) is str and name in ("min", "max", "current", "mean"):
         return Placeholder(f"{_HISTORY}.{name}")
@@ -251,7 +238,7 @@ def _statistic_of_history(owner: Any, name: Any) -> Placeholder:
 
 
 _HISTORY = "mmengine.logging.history_buffer.HistoryBuffer"
-_BUILDERS = {
+_BUILDERS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor_v2,
     "torch._utils._rebuild_tensor_v3": _rebuild_tensor_v3,
@@ -270,7 +257,7 @@ _BUILDERS = {
     "builtins.frozenset": _frozenset,
     "builtins.getattr": _statistic_of_history,
 }
-# Harmless, and of no use for weights: what training tools keep beside them.
+# Training tools keep these beside the weights. They are harmless and not needed.
 _FORGOTTEN = (
     _HISTORY,
     "mmengine.config.config.ConfigDict",
@@ -296,7 +283,7 @@ _FORGOTTEN = (
     *(f"builtins.{name}" for name in ("bool", "bytearray", "bytes", "complex", "float", "int", "object", "str")),
     *(f"builtins.{name}" for name in ("range", "slice")),
 )
-# Types: they are named, and never called.
+# Types: a pickle names them and never calls them.
 _DTYPE_KINDS = {f"torch.{name}": kind for name, kind in KINDS.items()}
 _STORAGE_KINDS = {
     **{
@@ -316,17 +303,17 @@ _STORAGE_KINDS = {
             "ComplexDouble": "complex128",
         }.items()
     },
-    # The dtype comes with each tensor.
+    # Each tensor of it names its own dtype.
     "torch.storage.UntypedStorage": None,
 }
 _TYPES = (*_DTYPE_KINDS, *_STORAGE_KINDS, "torch.Tensor", "torch.nn.parameter.Buffer")
-# Names that older writers gave the same things.
+# Other names of the same things, in files of older writers.
 _RENAMED = {"__builtin__": "builtins", "copy_reg": "copyreg", "numpy._core.multiarray": "numpy.core.multiarray"}
 _RENAMED["numpy._core.numeric"] = "numpy.core.numeric"
 _RENAMED["torch.cuda"] = "torch"
 
 
-# What builds or is of a tensor that is no array of numbers: words for it, and how to save an ordinary one.
+# Names that belong to a tensor that is not an array of numbers; words for it; how to save an ordinary one instead.
 _OTHER_TENSORS = (
     (
         re.compile(r"torch\._utils\._rebuild_(sparse|nested)"),

@@ -1,7 +1,7 @@
-"""Any file of weights, opened once, by what is in it.
+"""Any file of weights, opened once. Its content decides how it is read, not its name.
 
-Everything in this package that reads weights goes through this file. Nothing in a file is run, nothing is imported for
-it, and its depth, its size and the time it takes are bounded.
+All code in this package that reads weights uses this module. Nothing in a file is run, and nothing is imported for it.
+The depth and size of what it holds, and the time that it takes, are bounded.
 """
 
 from mmap import mmap
@@ -13,24 +13,26 @@ from paddleseg_ext.weights.mapped_zip import MappedZip
 from paddleseg_ext.weights.paddle_file import Tensor
 from paddleseg_ext.weights.refusal import Refused, naming, shown
 
-# What a file of PyTorch is called.
+# The names of PyTorch's files end so.
 TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors")
 
 
 def open_checkpoint(path: Union[str, Path]) -> Any:
-    """What the checkpoint ``path`` holds, with each tensor as a read-only numpy array.
+    """Return what a checkpoint holds, with each tensor as a read-only numpy array.
 
-    Read are the files of torch.save (both formats), safetensors, ``.pdparams``, and archives (``.tar.gz``, ``.tar``,
-    ``.zip``) of one ``.pdparams``, whatever their names. Those of torch.save may hold more than weights, see
-    ``torch_file.read``; all others give {name: array}.
+    It may be a file of torch.save (both formats), a safetensors file, a ``.pdparams`` file, or an archive (``.tar.gz``,
+    ``.tar``, ``.zip``) of one ``.pdparams`` file. The name of the file does not matter.
+
+    Returns:
+        {name: array}. A file of torch.save may hold anything else too, see ``torch_file``.
 
     Raises:
-        UserError: It is missing, damaged, none of these, or asks for more than data.
+        UserError: The file is missing, damaged or none of these, or it asks for more than data.
     """
     with naming(path):
         data = content.map_file(path)
         if content.is_safetensors(data):
-            return safetensors_file.read_map(data)
+            return safetensors_file.read(data)
         if content.is_legacy_torch(data):
             return torch_file.read_legacy(data)
         if content.is_zip(data):
@@ -41,11 +43,11 @@ def open_checkpoint(path: Union[str, Path]) -> Any:
 
 
 def open_paddle_weights(path: Union[str, Path]) -> dict[str, Tensor]:
-    """The weights in a ``.pdparams`` file, or in an archive of one, by name.
+    """Return the weights in a ``.pdparams`` file, or in an archive of one, by name.
 
     Raises:
-        UserError: It is missing, damaged, asks for more than data, or is of PyTorch: then the sentence names the
-            converter.
+        UserError: The file is missing, damaged or of PyTorch, or it asks for more than data. For a file of PyTorch the
+            sentence names the converter.
     """
     with naming(path):
         _refuse_torch_name(path)
@@ -56,10 +58,10 @@ def open_paddle_weights(path: Union[str, Path]) -> dict[str, Tensor]:
 
 
 def open_paddle_state(path: Union[str, Path]) -> dict[str, Any]:
-    """The state in a ``.pdopt`` file: tensors by name, and the dicts and plain values beside them.
+    """Return the state in a ``.pdopt`` file: tensors by name, and the dicts and plain values beside them.
 
     Raises:
-        UserError: It is missing, damaged, holds no such state or asks for more than data.
+        UserError: The file is missing or damaged, does not hold such a state, or asks for more than data.
     """
     with naming(path):
         data = content.map_file(path)
@@ -72,7 +74,7 @@ def open_paddle_state(path: Union[str, Path]) -> dict[str, Any]:
 
 
 def refuse_torch_name(path: Union[str, Path]) -> None:
-    """Raise the ``UserError`` that names the converter if ``path`` is a file of PyTorch by its name."""
+    """Raise the ``UserError`` that names the converter if ``path`` has the name of a PyTorch file."""
     with naming(path):
         _refuse_torch_name(path)
 
@@ -90,10 +92,10 @@ def _convert_first(path: Union[str, Path]) -> Refused:
 
 
 def _paddle_pickle(data: mmap, torch_path: Union[str, Path, None] = None) -> Union[bytes, mmap]:
-    """The pickle that ``paddle.save`` wrote, taken out of its archive if it is in one.
+    """Return the pickle that ``paddle.save`` wrote, from its archive if it is in one.
 
     Args:
-        torch_path: The file, if an archive of torch.save has to be converted first; None if there is none.
+        torch_path: The name of the file, to refuse an archive of torch.save. None if the caller has excluded that.
     """
     if content.is_zip(data):
         members = MappedZip(data)
@@ -102,7 +104,7 @@ def _paddle_pickle(data: mmap, torch_path: Union[str, Path, None] = None) -> Uni
         if any(name.endswith(paddle_file.SUFFIX) for name in members):
             return paddle_file.pickle_in_zip(members)
         first = shown(next(iter(members), "nothing"), 40)
-        raise Refused(f"is a zip archive that holds {first} and no weights; name a checkpoint")
+        raise Refused(f"is a zip archive that holds {first}, but no weights; name a checkpoint")
     if content.is_pickle(data):
         return data
     if content.is_gzip(data) or content.is_tar(data):

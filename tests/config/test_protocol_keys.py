@@ -8,7 +8,7 @@ from paddleseg_ext.config.places import Places
 from paddleseg_ext.config.protocol_keys import check_protocol_keys
 from paddleseg_ext.engine.evaluate import evaluate
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.protocol.inference import TEST_CONFIG_KEYS
+from paddleseg_ext.protocol.settings import TEST_CONFIG_KEYS
 
 # Arguments of evaluate that the command line gives, not test_config.
 OF_THE_COMMAND = {"model", "eval_dataset", "num_workers", "precision", "amp_level"}

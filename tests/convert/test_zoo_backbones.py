@@ -63,7 +63,7 @@ def test_zoo_takes_a_file_that_was_fetched_by_hand(published, server, home, tmp_
 
 def test_zoo_weights_of_another_backbone_are_an_error(published, scenes):
     # PaddleSeg would load the 87 that fit and warn of the others.
-    with pytest.raises(UserError, match=r"188 of the 275 weights of ResNet are not in .*of this very backbone"):
+    with pytest.raises(UserError, match=r"188 of the 275 weights of ResNet are not in .*of exactly this backbone"):
         Builder(zoo_config(scenes, type="ResNet50_v1c")).build("model")
 
 

@@ -10,9 +10,9 @@ import numpy as np
 import paddle
 import pytest
 
-import export as export_script
 from paddleseg_ext import cli
 from paddleseg_ext.backbones import ResNet18_v1c
+from paddleseg_ext.commands import export as export_command
 from paddleseg_ext.deploy import onnx_export
 from paddleseg_ext.deploy.deploy_yaml import Deploy
 from paddleseg_ext.deploy.export import export
@@ -188,14 +188,14 @@ def test_what_has_no_counterpart_in_onnx_is_one_sentence_and_harms_nothing(tmp_p
 
 def test_a_custom_operator_is_refused(use_backend, tmp_path):
     use_backend("compiled")
-    with pytest.raises(UserError, match="ONNX knows no psamask"):
+    with pytest.raises(UserError, match="ONNX does not have psamask"):
         write(thin(PSANet), tmp_path / "e")
     assert list(tmp_path.iterdir()) == []
 
 
 def command(project, save_dir, *more):
     words = ["--config", str(project / "config.yml"), "--model_path", str(project), "--save_dir", str(save_dir)]
-    return cli.run(export_script.main, [*words, "--format", "onnx", *more])
+    return cli.run(export_command.main, [*words, "--format", "onnx", *more])
 
 
 def test_a_missing_package_is_one_sentence_with_the_cure(project, tmp_path, monkeypatch, capfd):
@@ -218,8 +218,8 @@ def test_a_paddle_that_cannot_write_it_is_one_sentence(project, tmp_path, monkey
     monkeypatch.setattr(importlib, "import_module", refuse)
     assert command(project, tmp_path / "e") == 1
     assert capfd.readouterr().err.splitlines()[-1] == (
-        f"error: Paddle {paddle.__version__} cannot write ONNX, says paddle2onnx: The paddlepaddle version should not "
-        "be less than 3; export with Paddle 3."
+        f"error: Paddle {paddle.__version__} cannot write ONNX (paddle2onnx: The paddlepaddle version should not be "
+        "less than 3); export with Paddle 3."
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from paddleseg_ext.weights.torch_file import read
+from paddleseg_ext.weights.weight_file import open_checkpoint
 from tests.peers.test_convert import settings_of
 
 
@@ -24,7 +24,7 @@ def flatten(value, place, tensors, plain):
 
 def compare(path, theirs):
     tensors, plain = {}, {}
-    flatten(read(path), "", tensors, plain)
+    flatten(open_checkpoint(path), "", tensors, plain)
     wanted = {name[len("tensor:") :]: array for name, array in theirs.items() if name.startswith("tensor:")}
     assert list(tensors) == list(wanted)
     for place, array in wanted.items():

@@ -49,7 +49,7 @@ def test_images_of_a_folder_that_opencv_does_not_read_are_named(photos, monkeypa
     (photos / "d.heic").write_bytes(b"no image")
     assert sorted(image.name for image in find_images(photos)) == names
     printed = "".join(capfd.readouterr())
-    assert f"cannot read: {photos / 'd.heic'}, {photos / 'deep/c.gif'}; convert to PNG what you need" in printed
+    assert f"cannot read: {photos / 'd.heic'}, {photos / 'deep/c.gif'}; convert the files that" in printed
     for path in (photos / "d.heic", photos / "deep" / "c.gif"):
         with pytest.raises(UserError, match=rf"cannot read: {path}; convert it to PNG"):
             find_images(path)
@@ -57,7 +57,7 @@ def test_images_of_a_folder_that_opencv_does_not_read_are_named(photos, monkeypa
 
 def test_a_folder_of_images_that_opencv_does_not_read(tmp_path):
     (tmp_path / "a.heic").write_bytes(b"no image")
-    with pytest.raises(UserError, match=r"holds no .*\.png.* but files that OpenCV .* cannot read: .*a\.heic"):
+    with pytest.raises(UserError, match=r"holds no .*\.png.* only files that OpenCV .* cannot read: .*a\.heic"):
         find_images(tmp_path)
 
 

@@ -1,19 +1,16 @@
-"""Colours, overlays, legends."""
+"""Colors, overlays, legends."""
 
-import cv2
 import numpy as np
 import pytest
 from paddleseg.datasets import ADE20K, Cityscapes, PascalVOC
 from paddleseg.utils.visualize import get_color_map_list
-from PIL import Image
 
 from paddleseg_ext.datasets.class_names import class_names
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.pictures import visualize
-from paddleseg_ext.pictures.results import write_results
 
 
-def test_colours_are_the_data_sets_own_or_paddlesegs_or_the_users():
+def test_colors_are_the_data_sets_own_or_paddlesegs_or_the_users():
     np.testing.assert_array_equal(visualize.palette(19, Cityscapes)[:2], [[128, 64, 128], [244, 35, 232]])
     paddlesegs = np.reshape(get_color_map_list(256), (-1, 3))
     np.testing.assert_array_equal(visualize.palette(5)[:5], paddlesegs[:5])
@@ -24,7 +21,7 @@ def test_colours_are_the_data_sets_own_or_paddlesegs_or_the_users():
 
 
 @pytest.mark.parametrize("custom_color", [[1, 2], [1, 2, 256], [-1, 0, 0]])
-def test_wrong_colours_are_a_sentence(custom_color):
+def test_wrong_colors_are_a_sentence(custom_color):
     with pytest.raises(UserError, match="--custom_color"):
         visualize.palette(3, custom_color=custom_color)
 
@@ -46,9 +43,9 @@ def test_names_come_from_the_data_set_then_from_the_tables():
         assert not any(name.startswith("class ") for name in names)
 
 
-def test_colour_map_keeps_the_indices():
+def test_color_map_keeps_the_indices():
     labels = np.array([[0, 1], [2, 255]], dtype=np.uint8)
-    picture = visualize.colour_map(labels, visualize.palette(3))
+    picture = visualize.color_map(labels, visualize.palette(3))
     np.testing.assert_array_equal(np.asarray(picture), labels)
     np.testing.assert_array_equal(np.asarray(picture.convert("RGB"))[0, 1], visualize.palette(3)[1])
     np.testing.assert_array_equal(np.asarray(picture.convert("RGB"))[1, 1], [0, 0, 0])
@@ -64,22 +61,22 @@ def test_overlay_mixes_classes_and_leaves_the_rest():
 
 @pytest.mark.parametrize("size", [(40, 120), (120, 40), (8, 8)])
 def test_legend_shows_just_the_classes_that_are_there(size):
-    colours = visualize.palette(4, None, [250, 0, 0, 0, 250, 0, 0, 0, 250, 250, 250, 0])
+    colors = visualize.palette(4, None, [250, 0, 0, 0, 250, 0, 0, 0, 250, 250, 250, 0])
     labels = np.zeros(size, dtype=np.uint8)
     labels[:2] = 2
     labels[-1] = 255
     picture = np.zeros((*size, 3), dtype=np.uint8)
-    drawn = visualize.with_legend(picture, labels, colours, ["a", "b", "c", "d"])
+    drawn = visualize.with_legend(picture, labels, colors, ["a", "b", "c", "d"])
     np.testing.assert_array_equal(drawn[: size[0], : size[1]], picture)
     beyond = drawn.reshape(-1, 3)[:, ::-1]
 
-    def has(colour):
-        return bool((beyond == colour).all(axis=1).any())
+    def has(color):
+        return bool((beyond == color).all(axis=1).any())
 
-    assert has(colours[0])
-    assert has(colours[2])
-    assert not has(colours[1])
-    assert not has(colours[3])
+    assert has(colors[0])
+    assert has(colors[2])
+    assert not has(colors[1])
+    assert not has(colors[3])
 
 
 def test_no_class_no_legend():
@@ -93,16 +90,6 @@ def test_side_by_side_shows_three_pictures():
     label, prediction = np.zeros((30, 40), np.int64), np.ones((30, 40), np.int32)
     row = visualize.side_by_side(image, label, prediction, visualize.palette(2, None, [9, 9, 9, 8, 8, 8]), ["a", "b"])
     np.testing.assert_array_equal(row[0, [0, 44, 88], 0], [77, 9, 8])
-
-
-def test_results_are_three_files_of_the_image_size(tmp_path):
-    image = np.full((20, 30), 90, dtype=np.uint8)
-    labels = np.tile(np.arange(3, dtype=np.uint8), (20, 10))
-    write_results(tmp_path, "deep/er/x", image, labels, ["a", "b", "c"], visualize.palette(3))
-    read = cv2.imread(str(tmp_path / "label/deep/er/x.png"), cv2.IMREAD_UNCHANGED)
-    np.testing.assert_array_equal(read, labels)
-    np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "pseudo_color_prediction/deep/er/x.png")), labels)
-    assert cv2.imread(str(tmp_path / "added_prediction/deep/er/x.png")).shape[0] > 20
 
 
 @pytest.mark.parametrize("upright", [False, True])

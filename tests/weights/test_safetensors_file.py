@@ -6,11 +6,18 @@ import numpy as np
 import pytest
 
 from paddleseg_ext.errors import UserError
-from paddleseg_ext.weights.safetensors_file import read
+from paddleseg_ext.weights import safetensors_file
+from paddleseg_ext.weights.content import map_file
+from paddleseg_ext.weights.refusal import naming
 
 NAMES = {"float64": "F64", "float32": "F32", "float16": "F16", "bool": "BOOL", "complex64": "C64"}
 NAMES.update({f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)})
 NAMES.update({f"uint{bits}": f"U{bits}" for bits in (8, 16, 32, 64)})
+
+
+def read(path) -> dict:
+    with naming(path):
+        return safetensors_file.read(map_file(path))
 
 
 def save(path, arrays, kinds=None, **more):
@@ -56,14 +63,14 @@ ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     ("header", "size", "told"),
     {
         "float8": ({"a": {**ONE, "dtype": "F8_E4M3", "data_offsets": [0, 2]}}, 2, "a as F8_E4M3"),
-        "cut": ({"a": ONE}, 7, "behind its end"),
+        "cut": ({"a": ONE}, 7, "after its end"),
         "more than named": ({"a": ONE}, 9, "9 bytes"),
         "gap": ({"a": {**ONE, "data_offsets": [4, 12]}}, 12, "gaps"),
         "overlap": ({"a": ONE, "b": {**ONE, "data_offsets": [4, 12]}}, 12, "overlap"),
         "same place": ({"a": ONE, "b": ONE}, 8, "overlap"),
         "shape": ({"a": {**ONE, "shape": [3]}}, 8, "3 elements"),
         "negative": ({"a": {**ONE, "shape": [-1, -2]}}, 8, "sizes"),
-        "backwards": ({"a": {**ONE, "data_offsets": [8, 0]}}, 8, "behind"),
+        "backwards": ({"a": {**ONE, "data_offsets": [8, 0]}}, 8, "after"),
         "fraction": ({"a": {**ONE, "shape": [2.0]}}, 8, "sizes"),
         "no offsets": ({"a": {"dtype": "F32", "shape": [2]}}, 8, "damaged"),
         "entry that is text": ({"a": "F32"}, 8, "damaged"),

@@ -200,7 +200,7 @@ def test_attack(attack, door, mark, scenes):
 def test_a_pipe_or_a_device_is_not_waited_for(door, mark, scenes):
     os.mkfifo(scenes / "pipe.pdparams")
     for path in (scenes / "pipe.pdparams", "/dev/zero"):
-        with pytest.raises(UserError, match="is no ordinary file"):
+        with pytest.raises(UserError, match="is not a regular file"):
             door(path, scenes)
 
 
