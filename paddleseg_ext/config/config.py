@@ -70,12 +70,12 @@ class ValidatedConfig(Config):
 
     def update_config_dict(
         self,
-        dic: dict,
+        dic: dict[str, Any],
         learning_rate: Optional[float] = None,
         batch_size: Optional[int] = None,
         iters: Optional[int] = None,
         opts: Optional[Sequence[str]] = None,
-    ) -> dict:
+    ) -> dict[str, Any]:
         """Apply the values of the command line to ``dic`` and return it."""
         self.written = copy.deepcopy(dic)
         if learning_rate is not None:

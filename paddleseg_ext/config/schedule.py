@@ -39,7 +39,7 @@ def check_schedule(dic: dict, places: Places) -> None:
         cfg.pop(name, None)
     if kind == "PolynomialDecay":
         cfg.setdefault("decay_steps", dic["iters"])
-    check_arguments(places, cfg, ("lr_scheduler",), known[kind], kind)
+    check_arguments(places, cfg, ("lr_scheduler",), known[kind], str(kind))
 
 
 def move_decay(dic: dict, written: dict) -> None:

@@ -1,6 +1,6 @@
 """The keys at the top of a configuration: which ones are read, and what happens to the others."""
 
-from typing import Optional
+from typing import Any, Optional
 
 import yaml
 from paddleseg.utils import logger
@@ -30,7 +30,7 @@ _MAPPINGS = ("model", "optimizer", "lr_scheduler", "loss", "train_dataset", "val
 _ALIKE = 0.8
 
 
-def known_keys(dic: dict, places: Places, text: str) -> dict:
+def known_keys(dic: dict[str, Any], places: Places, text: str) -> dict[str, Any]:
     """The keys of one file that are read. PaddleSeg ignores all others; here a misspelt one is an error.
 
     A key is for the file itself if it begins with ``_`` or ``x-``, or if it holds an anchor. Any other key that is not

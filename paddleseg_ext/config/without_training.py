@@ -1,11 +1,13 @@
 """A configuration without its keys for training: what evaluation, prediction and export read."""
 
+from typing import Any
+
 from paddleseg_ext.errors import UserError
 
 TRAINING_KEYS = ("batch_size", "total_batch_size", "iters", "optimizer", "lr_scheduler", "loss", "distill_loss")
 
 
-def without_training(dic: dict, path: str) -> dict:
+def without_training(dic: dict[str, Any], path: str) -> dict[str, Any]:
     """The configuration without ``TRAINING_KEYS`` and without the transforms of the training set.
 
     Args:

@@ -52,7 +52,7 @@ class Case:
     notes: Notes
     steps: Sequence[Mapping] = ()
 
-    def resize_by_ratio(self) -> dict:
+    def resize_by_ratio(self) -> dict[str, Any]:
         """The resize of SSSegmentation and mmsegmentation: the YAML's own size if it has one of this kind."""
         for step in self.steps:
             if step.get("type") == "ResizeByRatio" and not {"fit", "interpolation"} & set(step):

@@ -22,6 +22,7 @@ import json
 import os
 import sys
 import types
+from typing import Any, Callable
 
 import numpy as np
 import torch
@@ -84,7 +85,7 @@ for _name in ("torchvision", "torchvision.ops", "torchvision.ops.boxes", "torchv
 _put("torchvision.transforms.functional")
 
 
-def answer(function):
+def answer(function: Callable[..., dict[str, Any]]) -> None:
     """Answer calls until the input ends. Each line names two files of arrays: one to read and one to write."""
     # The peers print to standard output, too; only the replies below may reach the caller.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")

@@ -1,22 +1,23 @@
 """Weights, images and labels drawn from names and a seed, the same on both sides. Only NumPy is imported."""
 
 import zlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 _BACKBONES = ("backbone_net.", "backbone.")
 
 
-def generator(name, seed):
+def generator(name: str, seed: int) -> np.random.Generator:
     """A random generator of its own for each name and seed."""
     return np.random.Generator(np.random.PCG64(zlib.crc32(name.encode()) + 1000003 * seed))
 
 
-def draw_weight(name, shape, seed):
+def draw_weight(name: str, shape: Sequence[int], seed: int) -> np.ndarray:
     """The value of the entry ``name`` of a peer's state dict. Activations stay of order one."""
     random = generator(name, seed)
     if name.endswith("num_batches_tracked"):
-        return np.int64(7)
+        return np.array(7)
     if len(shape) == 4:
         # Filters that sum to zero keep every layer's activations of order one.
         value = random.standard_normal(shape)
@@ -33,7 +34,7 @@ def draw_weight(name, shape, seed):
     return (scale * (1 + 0.2 * random.uniform(-1, 1, shape))).astype("float32")
 
 
-def draw_calibrated(name, shape, seed):
+def draw_calibrated(name: str, shape: Sequence[int], seed: int) -> np.ndarray:
     """The value of ``draw_weight`` for networks of any depth.
 
     A residual block adds to its input, so activations would grow with the number of blocks. Therefore the scale of the
@@ -48,7 +49,7 @@ def draw_calibrated(name, shape, seed):
     return value * value.dtype.type(damping)
 
 
-def draw_batch(seed, batch, size, num_classes):
+def draw_batch(seed: int, batch: int, size: Sequence[int], num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Images (batch, 3, *size) float32, and labels (batch, *size) int64; a tenth of the labels is 255 (ignored)."""
     images = generator("input", seed).standard_normal((batch, 3, *size)).astype("float32")
     random = generator("labels", seed)
@@ -57,7 +58,7 @@ def draw_batch(seed, batch, size, num_classes):
     return images, labels
 
 
-def checksum(arrays):
+def checksum(arrays: Mapping[str, np.ndarray]) -> int:
     """CRC-32 of ``{name: array}`` without the counters, in the order of the names."""
     value = 0
     for name in sorted(arrays):

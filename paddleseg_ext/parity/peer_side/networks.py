@@ -7,9 +7,11 @@ head's width is a quarter of the main feature's channels. The auxiliary head's w
 """
 
 from pathlib import Path
+from typing import Any
 
 import bootstrap  # noqa: F401  before the peers: see there
 import mmseg.models
+import torch
 from mmengine.config import Config
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -22,7 +24,7 @@ register_all_modules()
 CONFIGS = Path(mmseg.__file__).parent / ".mim" / "configs" / "_base_" / "models"
 
 
-def features(settings):
+def features(settings: dict[str, Any]) -> tuple[int, int]:
     """The channels of the main and the auxiliary feature."""
     width = settings.get("base_channels", 64)
     return (32 * width, 16 * width) if settings["depth"] > 18 else (8 * width, 4 * width)
@@ -31,7 +33,7 @@ def features(settings):
 class SSSegmentation:
     """The ``network``, its ``logits(images)`` at feature size, and its total ``loss(images, labels)``."""
 
-    def __init__(self, settings):
+    def __init__(self, settings: dict[str, Any]) -> None:
         depth, model, width = settings["depth"], settings["model"], settings.get("base_channels", 64)
         main, auxiliary = features(settings)
         head = {"in_channels": main, "feats_channels": main // 4, "dropout": settings["dropout"]}
@@ -73,17 +75,17 @@ class SSSegmentation:
             mode="TRAIN",
         )
 
-    def logits(self, images):
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
         return self.network(SSSegInputStructure(images=images, mode="TEST")).seg_logits
 
-    def loss(self, images, labels):
+    def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return self.network(SSSegInputStructure(images=images, seg_targets=labels, mode="TRAIN")).loss
 
 
 class MMSegmentation:
     """The ``network``, its ``logits(images)`` at feature size, and its total ``loss(images, labels)``."""
 
-    def __init__(self, settings):
+    def __init__(self, settings: dict[str, Any]) -> None:
         depth, width = settings["depth"], settings.get("base_channels", 64)
         main, auxiliary = features(settings)
         config = Config.fromfile(CONFIGS / f"{settings['model']}_r50-d8.py").model
@@ -106,10 +108,10 @@ class MMSegmentation:
         self.network = MODELS.build(config)
         self.network.init_weights()
 
-    def logits(self, images):
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
         return self.network(images, mode="tensor")
 
-    def loss(self, images, labels):
+    def loss(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         samples = [
             SegDataSample(gt_sem_seg=PixelData(data=label[None]), metainfo={"img_shape": label.shape})
             for label in labels

@@ -6,6 +6,8 @@ the state dict.
 
 import bootstrap  # noqa: I001  before the peers: see there
 
+from typing import Any
+
 import numpy as np
 import torch
 from mmseg.evaluation import IoUMetric
@@ -15,7 +17,7 @@ from ssseg.modules.datasets.pipelines import Evaluation
 from draw import checksum, draw_batch, draw_calibrated
 
 
-def metric(settings, logits, labels):
+def metric(settings: dict[str, Any], logits: torch.Tensor, labels: torch.Tensor) -> dict[str, Any]:
     """The peer's own metrics, as shares of one, of the logits resized to the labels."""
     align_corners, classes = settings["align_corners"], settings["num_classes"]
     size = tuple(labels.shape[1:])
@@ -36,7 +38,7 @@ def metric(settings, logits, labels):
     return {"class_iou": np.asarray(iou), "miou": np.mean(iou), "accuracy": accuracy}
 
 
-def as_paddle_keeps(constant):
+def as_paddle_keeps(constant: float) -> float:
     """``constant`` rounded to float32.
 
     Paddle keeps momentum, weight decay and the epsilon of batch normalization in float32, even for float64 weights.
@@ -46,12 +48,12 @@ def as_paddle_keeps(constant):
     return float(np.float32(constant))
 
 
-def batch(settings, count, seed, dtype):
+def batch(settings: dict[str, Any], count: int, seed: int, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
     images, labels = draw_batch(seed, count, settings["size"], settings["num_classes"])
     return torch.from_numpy(images).to(dtype), torch.from_numpy(labels)
 
 
-def train(peer, settings, dtype):
+def train(peer: Any, settings: dict[str, Any], dtype: torch.dtype) -> np.ndarray:
     """The loss of each iteration of SGD."""
     optimizer = torch.optim.SGD(
         peer.network.parameters(), lr=0.01, momentum=as_paddle_keeps(0.9), weight_decay=as_paddle_keeps(5e-4)
@@ -67,7 +69,7 @@ def train(peer, settings, dtype):
     return np.array(losses)
 
 
-def run(peer, settings, weights, dtype):
+def run(peer: Any, settings: dict[str, Any], weights: dict[str, torch.Tensor], dtype: torch.dtype) -> dict[str, Any]:
     """``{step/entry: value}`` in one dtype."""
     steps, seed, found = settings["steps"], settings["seed"], {}
     network = peer.network.to(dtype)
@@ -100,7 +102,7 @@ def run(peer, settings, weights, dtype):
     return found
 
 
-def main(settings):
+def main(settings: dict[str, Any]) -> dict[str, Any]:
     peer = PEERS[settings["peer"]](settings)
     for module in peer.network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
