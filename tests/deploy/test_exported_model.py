@@ -40,12 +40,10 @@ def test_bad_input_to_val_of_an_export(describe, project, exported, tmp_path, ca
     assert "one of the arguments --model_path --exported is required" in refused(val.main, config, capfd)
     assert "does not exist" in refused(val.main, [*config, "--exported", str(tmp_path / "none")], capfd)
     words = [*config, "--exported", str(exported), "--device", "cpu"]
-    assert "which cannot be averaged" in refused(val.main, [*words, "--aug_eval"], capfd)
-    assert "--precision fp16 is for weights" in refused(val.main, [*words, "--precision", "fp16"], capfd)
+    assert "labels cannot be averaged over windows" in refused(val.main, [*words, "--aug_eval"], capfd)
+    assert "--precision fp16 needs --model_path" in refused(val.main, [*words, "--precision", "fp16"], capfd)
     more = ["--opts", "val_dataset.num_classes=4", "train_dataset.num_classes=4"]
-    assert "is of a model with the classes 5 (class 0, class 1, class 2 ...)" in refused(
-        val.main, [*words, *more], capfd
-    )
+    assert "are 5 (class 0, class 1, class 2 ...), and those of" in refused(val.main, [*words, *more], capfd)
 
 
 OUTPUTS = {
