@@ -213,7 +213,7 @@ def segment_video(video: Video, save_dir: str, names: list[str], colors: np.ndar
 
     Args:
         save_dir: The folder for ``label/NAME/000001.png`` and so on, and ``added_prediction/NAME.mp4``.
-        names, colors: Of the classes.
+        names, colors: The names and the colors of the classes.
         work: The other arguments of ``segment``.
 
     Raises:

@@ -25,7 +25,7 @@ class Places:
 
     Args:
         path: The file that is named for a key that stands in none.
-        lines: For each key its file and its line, which counts from 1.
+        lines: The file and the line of each key. Lines count from 1.
     """
 
     path: str

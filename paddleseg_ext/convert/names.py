@@ -1,4 +1,4 @@
-"""What a published implementation calls each weight of our models, and back.
+"""The names of our weights in a published implementation, in both directions.
 
 Each implementation has a table from our prefixes to its own (``implementations/``). What follows a prefix is the same
 on both sides, except for two things: the names of a convolution and of its batch normalization

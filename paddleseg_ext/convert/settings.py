@@ -1,4 +1,4 @@
-"""What the shapes of weights say about the YAML that fits them.
+"""The settings of a YAML that the shapes of weights show.
 
 ``settings_of`` reads the shapes of a model and of a checkpoint alike; where the two disagree, the YAML has to change.
 What the shapes do not show follows from the implementation (``Implementation.fixed_settings``), is noted beside the
@@ -14,7 +14,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Undecided(str):
-    """What is known, in words, of a setting that shapes narrow down but do not decide."""
+    """A setting that shapes narrow down but do not decide, with words for what is known."""
 
 
 # Blocks of the third stage -> depth.

@@ -35,7 +35,7 @@ def restore_of_data(state: Any) -> None:
     """Set Python's and numpy's generators.
 
     Args:
-        state: What ``of_data`` gave, or the value in that text. Version 0.1.0 wrote a Python literal.
+        state: The result of ``of_data``, or the value in that text. Version 0.1.0 wrote a Python literal.
 
     Raises:
         KeyError, TypeError, ValueError, SyntaxError: It is no such state.
@@ -102,7 +102,7 @@ def restore_of_paddle(state: Any) -> None:
     """Set Paddle's generator.
 
     Args:
-        state: What ``of_paddle`` gave. Version 0.1.0 wrote ``seed N``, or a pickle in base64; the latter is read
+        state: The result of ``of_paddle``. Version 0.1.0 wrote ``seed N``, or a pickle in base64; the latter is read
             without running it.
 
     Raises:

@@ -74,7 +74,7 @@ def point_wise_attention(
         mask_size: (mask_h, mask_w), or one integer for both.
         normalization_factor: Divides the sum; None stands for mask_h * mask_w, as in mmsegmentation.
         psa_softmax: Whether the weights go through a softmax over dimension 1.
-        backend: As in :func:`psamask`.
+        backend: See :func:`psamask`.
 
     Returns:
         (N, C, H, W).

@@ -66,7 +66,7 @@ def _starts(length: int, window: int, stride: int) -> list[int]:
 
 
 def _coverage(starts: Sequence[int], window: int, length: int) -> np.ndarray:
-    """For each pixel along one axis, the number of windows that contain it: float64 (length,)."""
+    """Return the number of windows that contain each pixel along one axis: float64 (length,)."""
     seen = np.zeros(length)
     for start in starts:
         seen[start : start + window] += 1

@@ -69,11 +69,11 @@ class MapStream(io.RawIOBase):
         self._data, self._at, self._most = data, 0, most_at_once
 
     def readable(self) -> bool:
-        """True."""
+        """Return True: a content can be read and sought."""
         return True
 
     def seekable(self) -> bool:
-        """True."""
+        """Return True: a content can be read and sought."""
         return True
 
     def tell(self) -> int:

@@ -89,7 +89,7 @@ class Storage:
         """Return the whole storage as a read-only array of ``shape``.
 
         Args:
-            kind: As in ``view``.
+            kind: See ``view``.
             first_axis_fastest: Neighbors along the first axis are neighbors in the file, not those along the last axis.
 
         Raises:

@@ -59,7 +59,7 @@ python val.py --config {config} \\
 {multi_scale}```
 
 Training starts from ImageNet weights of the v1c backbones, which OpenMMLab publishes for PyTorch. `train.py` downloads
-and converts them once. Without a network, it says which file to download and where to put it.
+and converts them once. Without a network connection, it names the file to download and the folder for it.
 `--opts model.backbone.pretrained=null` starts from random weights instead.
 
 The published checkpoints are PyTorch files{but}.
