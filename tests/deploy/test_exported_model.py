@@ -43,7 +43,7 @@ def test_bad_input_to_val_of_an_export(describe, project, exported, tmp_path, ca
     assert "which cannot be averaged" in refused(val.main, [*words, "--aug_eval"], capfd)
     assert "--precision fp16 is for weights" in refused(val.main, [*words, "--precision", "fp16"], capfd)
     more = ["--opts", "val_dataset.num_classes=4", "train_dataset.num_classes=4"]
-    assert "is of a model with the classes 5 (class 0, class 1, class 2 ...)" in refused(
+    assert "belongs to a model with the classes 5 (class 0, class 1, class 2 ...)" in refused(
         val.main, [*words, *more], capfd
     )
 
@@ -118,7 +118,7 @@ def test_another_size_and_other_classes_are_one_sentence():
     with pytest.raises(UserError, match=r"is 3x6x8 \(C, H, W\) .* but the model was exported for 3x64x96; export it"):
         exported_model("none", (1, 3, 64, 96))[0].labels(images(), [])
     for output_op, names in (("argmax", "ab"), ("none", "ab"), ("none", "abcd")):
-        with pytest.raises(UserError, match=rf"names {len(names)} classes, but the model beside it has 3: they are"):
+        with pytest.raises(UserError, match=rf"names {len(names)} classes, but the model beside it has 3: the two come from"):
             exported_model(output_op, names=names)[0].labels(images(), [])
 
 
