@@ -1,4 +1,4 @@
-"""What importing the package changes in PaddleSeg.
+"""The changes in PaddleSeg that importing the package makes.
 
 `import paddleseg_ext` changes the PaddleSeg of the running program. The installed files stay as they are.
 

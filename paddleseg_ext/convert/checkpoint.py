@@ -145,7 +145,7 @@ def _holders(held: Mapping, above: str = "", depth: int = 3) -> list[str]:
 
 
 def _cure(checkpoint: Mapping, found: Optional[str]) -> str:
-    """What to do about a file whose entry ``found`` does not hold the weights."""
+    """Return the remedy for a file whose entry ``found`` does not hold the weights."""
     entries = [name for name in _holders(checkpoint) if name != found]
     if not entries:
         return "give what a training script saved"
@@ -186,7 +186,7 @@ def recognize(names: Iterable[str], implementation: Optional[str] = None) -> tup
 
 
 def _uses_paddle_names(names: Iterable[str]) -> bool:
-    """Whether the statistics of batch normalization have Paddle's names."""
+    """Return whether the statistics of batch normalization have Paddle's names."""
     return any(name.endswith(("._mean", "._variance")) for name in names)
 
 

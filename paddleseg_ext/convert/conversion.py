@@ -82,7 +82,7 @@ def convert_weights(
             reports what the YAML should say, or which names do not fit and the nearest ones.
     """
     if (config is None) == (model is None):
-        raise UserError("convert_weights needs either a config or a model.")
+        raise UserError("convert_weights needs either a config or a model; give one of the two.")
     if config is not None and not isinstance(config, Config):
         with quietly():
             config = load_config(config, opts=opts, training=False)
@@ -109,7 +109,7 @@ def convert_weights(
 
 
 def _numbers(weights: Mapping, origins: Mapping, name: str) -> Iterator[str]:
-    """Check the numbers; yields a sentence for each thing that looks wrong.
+    """Check the numbers, and yield a sentence for each thing that looks wrong.
 
     Raises:
         UserError: Numbers are not finite, or all running variances are zero: the file is damaged.
@@ -140,7 +140,9 @@ def _named(found: Weights, name: str) -> dict[str, str]:
     for theirs in found.tensors:
         here = found.name_here(theirs)
         if here in ours:
-            raise UserError(f"{name} holds one weight twice, as {shown(ours[here])} and {shown(theirs)}.")
+            raise UserError(
+                f"{name} holds one weight twice, as {shown(ours[here])} and {shown(theirs)}; use another copy."
+            )
         if here is not None:
             ours[here] = theirs
     return ours
@@ -187,11 +189,11 @@ class Fit:
     doubtful: dict[str, tuple[Any, Any]]
 
     def remarks(self) -> Iterator[str]:
-        """A sentence for each thing that is not certain, for people."""
+        """Yield a sentence for each thing that is not certain."""
         for key, (value, now) in self.doubtful.items():
             yield (
-                f"{self.found.title} needs {key}: {as_yaml(value)}, and {self.config.path} says {as_yaml(now)}, so "
-                "predictions may differ; --write_config NEW.yml writes a YAML with the former"
+                f"{self.found.title} needs {key}: {as_yaml(value)}, but {self.config.path} says {as_yaml(now)}, so "
+                "predictions may differ; --write_config NEW.yml writes a YAML that fits"
             )
         if self.notes.unread:
             yield "its configuration could not be read, so only what shapes show was compared"

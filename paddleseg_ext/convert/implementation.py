@@ -6,7 +6,7 @@ from typing import Any, Callable, Optional, Union
 
 from paddleseg_ext.convert.notes import Notes
 
-# {our prefix: their prefix}. A pair names a convolution and the batch normalization after it one by one.
+# {our prefix: their prefix}. A pair names a convolution and the batch normalization after it.
 Names = Mapping[str, Union[str, tuple[str, str]]]
 
 # Names of our backbones that several tables need: the layers of the stem, and the stages.
@@ -62,7 +62,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How an implementation tests, at a single scale where it has a choice.
+    """The test protocol of an implementation, at a single scale where it has a choice.
 
     ``test_config`` is the section of the YAML. ``before`` and ``after`` are steps about sizes, around ``Normalize``.
     """
@@ -82,8 +82,8 @@ class Implementation:
         address: Where it is published.
         version: The version or commit that everything here was read off; None: there are no versions.
         known_by: Names that show that a checkpoint is its own, the most telling first.
-        family: How names of every model of it begin, also of models that cannot be converted.
-        conv_bn: How it calls a convolution and its batch normalization below a common prefix.
+        family: The beginning of the names of all its models, including models that cannot be converted.
+        conv_bn: Its names of a convolution and the batch normalization below a common prefix.
         backbone: Names of the backbone within its models.
         heads: Names of the rest, by model.
         aliases: Other beginnings of its names, (other, the one in the tables).

@@ -28,7 +28,7 @@ _HEADS = {
 
 
 def settings_of(shapes: Shapes, model: str, masks: Sequence[Sequence[int]] = ()) -> dict[str, Any]:
-    """Settings, by their YAML keys, that fit tensors of such shapes.
+    """Return {key of the YAML: value} of the settings that fit tensors of these shapes.
 
     Args:
         shapes: Shape by our name, of a whole model or of a backbone alone. What they do not show is left out.

@@ -53,7 +53,7 @@ def target_of_config(config: Config, backbone: bool = False, layout: Optional[st
     written = config.dic["model"]
     kind = written["type"]
     if not backbone and kind not in MODELS:
-        raise UserError(f"{config.path}: model.type {kind} is none of {', '.join(MODELS)}, which can be converted to.")
+        raise UserError(f"{config.path}: model.type {kind} cannot be converted to; use one of {', '.join(MODELS)}.")
     settings = declared_settings(config, backbone)
     if layout is not None:
         written["layout"] = layout

@@ -191,7 +191,7 @@ def _fit_protocol(dic: dict, fit: Fit, protocol: Optional[Protocol], changes: Ma
 
 
 def _protocol(dic: Mapping, fit: Fit) -> Protocol:
-    """How the checkpoint's implementation tests it. ``dic`` is the YAML, which was of another implementation."""
+    """Return the test protocol of the checkpoint's implementation. ``dic`` is a YAML of another implementation."""
     settings = {**fit.target.settings, **{key: value for key, (value, _) in fit.differing.items()}}
     classes = settings_of(fit.target.shapes, fit.found.model)["model.num_classes"]
     steps = (dic.get("val_dataset") or {}).get("transforms") or ()

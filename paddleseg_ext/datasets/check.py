@@ -1,4 +1,4 @@
-"""Whether a data set is complete: ``python -m paddleseg_ext.datasets.check cityscapes`` reports what is missing."""
+"""The check of a data set: ``python -m paddleseg_ext.datasets.check cityscapes`` reports what is missing."""
 
 import sys
 from collections.abc import Sequence

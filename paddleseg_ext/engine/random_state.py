@@ -24,7 +24,7 @@ _WORD = 1 << 64
 
 
 def of_data() -> str:
-    """The state of Python's and numpy's generators, as a text of JSON, which Paddle's loader hands on as it is."""
+    """The state of Python's and numpy's generators, as a text of JSON, which Paddle's loader hands on unchanged."""
     version, words, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state()
     state = {"python": [version, list(words), gauss], "numpy": [kind, np.asarray(keys).tolist(), *rest]}
@@ -102,7 +102,7 @@ def restore_of_paddle(state: Any) -> None:
     """Set Paddle's generator.
 
     Args:
-        state: The result of ``of_paddle``. Version 0.1.0 wrote ``seed N``, or a pickle in base64; the latter is read
+        state: The result of ``of_paddle``. Version 0.1.0 wrote ``seed N``, or a pickle in base64; that pickle is read
             without running it.
 
     Raises:

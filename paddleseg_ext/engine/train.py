@@ -104,7 +104,7 @@ def train(
 
 @dataclasses.dataclass
 class Progress:
-    """How far a run is. A checkpoint's ``trainer.json`` holds these fields beside the random states."""
+    """The progress of a run. A checkpoint's ``trainer.json`` holds these fields beside the random states."""
 
     iter: int = 0
     data_seed: int = 0

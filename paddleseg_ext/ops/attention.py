@@ -129,7 +129,7 @@ def _sums(
 
 
 def _is_too_large_at_once(logits: paddle.Tensor) -> bool:
-    """Whether to compute the attention map in bands. Programs and gradients need the whole map."""
+    """Return whether to compute the attention map in bands. Programs and gradients need the whole map."""
     if not paddle.in_dynamic_mode() or paddle.is_grad_enabled():
         return False
     count, _, height, width = logits.shape

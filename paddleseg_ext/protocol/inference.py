@@ -19,13 +19,13 @@ from paddleseg_ext.protocol.rescaled_views import RescaledViews
 from paddleseg_ext.protocol.settings import check_setting, check_window
 from paddleseg_ext.protocol.windows import slide_logits
 
-# The changes of an image's size by the transforms, in their order: ("resize", (height, width)) and the like.
+# The changes of an image's size by the transforms, in their order, such as ("resize", (height, width)).
 _Steps = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class InferenceProtocol:
-    """How one image becomes logits at its original size. The fields are keys of ``test_config``.
+    """The steps from one image to logits at its original size. The fields are keys of ``test_config``.
 
     The defaults, and PaddleSeg's own keys, compute what ``paddleseg.core.infer`` does. The other keys are for the
     protocols of the other published implementations.
@@ -198,7 +198,7 @@ class InferenceProtocol:
             if not isinstance(outputs, collections.abc.Sequence):
                 raise TypeError(f"The model must return a list of logits, not {type(outputs).__name__}.")
             logits = outputs[0].transpose([0, 3, 1, 2]) if channels_last else outputs[0]
-            # AMP is for the model only: sums of windows, and what follows, would lose too much in fp16.
+            # AMP is for the model only: sums of windows and the later steps would lose too much in fp16.
             return logits.astype("float32") if logits.dtype in (paddle.float16, paddle.bfloat16) else logits
 
         def averaged(part: paddle.Tensor) -> paddle.Tensor:

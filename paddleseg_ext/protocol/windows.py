@@ -60,7 +60,7 @@ def _adds_up_in_numpy(images: paddle.Tensor) -> bool:
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:
-    """Where the windows along one axis begin."""
+    """Return the first pixels of the windows along one axis."""
     steps = max(length - window + stride - 1, 0) // stride
     return [max(min(step * stride, length - window), 0) for step in range(steps + 1)]
 

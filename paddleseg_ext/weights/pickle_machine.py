@@ -24,7 +24,7 @@ MOST_COPIED = 1 << 26  # bytes, besides twice those of the file
 MOST_NESTING = 100
 MOST_ITEMS = 10_000_000
 LONGEST_LINE = 1 << 20
-LONGEST_INTEGER = 256  # bytes; text of integers is held to as many digits
+LONGEST_INTEGER = 256  # bytes; also the largest number of digits of an integer in text
 
 _REMEDY = "use a file from a source you trust or save the model's state_dict() alone"
 _BYTES_PER_ITEM = 64  # about the size of an entry of a copied list or dict
@@ -33,7 +33,7 @@ _SIZED = (str, list, tuple, dict, set, frozenset)
 
 
 class Placeholder:
-    """Replaces an object that nobody needs. All that a pickle puts into it is forgotten."""
+    """Replaces an object that is not needed. Everything that a pickle puts into it is forgotten."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class Global:
 
     Attributes:
         name: ``module.name``.
-        build: Is called instead of what has that name.
+        build: The function that is called instead of the one with that name.
         copies: Whether ``build`` copies the containers and texts in its arguments.
     """
 
@@ -167,7 +167,7 @@ class Machine:
         return taken
 
     def _take_bytes(self, count: int) -> memoryview:
-        """Like ``_take``, but without a copy: the bytes may be a large array that nobody needs."""
+        """Take bytes as ``_take`` does, but without a copy: the bytes may be a large array that is not needed."""
         if count > len(self._data) - self._at:
             raise ValueError(f"{count} bytes announced at byte {self._at} are not there")
         self._at += count
@@ -318,7 +318,7 @@ class Machine:
 
 
 def refuse_tangles(root: Any) -> None:
-    """Raise ``Refused`` if code that walks ``root`` by recursion could fail or take for ever.
+    """Raise ``Refused`` if code that walks ``root`` by recursion could fail or take forever.
 
     That is the case if a container holds itself, if there are more than ``MOST_NESTING`` levels, or if there are more
     than ``MOST_ITEMS`` items, where a shared item counts each time.

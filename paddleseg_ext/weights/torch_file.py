@@ -143,7 +143,7 @@ def _storage_named_by(persistent_id: Any) -> tuple[Optional[str], str, int, int]
     """Return (kind, key, number of elements, first element) of the tuple that stands for a storage."""
     what, storage_type, key, _, numel, *view = persistent_id
     if (type(what), type(key), type(numel)) != (str, str, int) or what != "storage" or not 0 <= numel < 1 << 48:
-        raise Refused("describes a storage otherwise than torch.save does; it is damaged, use another copy")
+        raise Refused("describes a storage in another way than torch.save does; it is damaged, use another copy")
     if not isinstance(storage_type, Global) or storage_type.name not in _STORAGE_KINDS:
         raise TypeError("a storage without its type")
     # Before 0.4 a view of a storage was a storage of its own: (key, first element, number of elements).

@@ -71,7 +71,7 @@ def _fetched(name: str, row: Facts, folder: Path) -> Path:
 
 
 def _addresses(row: Facts) -> Iterator[str]:
-    """Where the checkpoint may be: the published address, then that of SSSegmentation's later tables."""
+    """Return the addresses of a checkpoint: the published address, then that of SSSegmentation's later tables."""
     yield row["checkpoint"]
     if row["checkpoint"].endswith("_train.pth"):
         yield row["checkpoint"].replace("_train.pth", ".pth")

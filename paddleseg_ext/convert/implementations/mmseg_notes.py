@@ -1,4 +1,4 @@
-"""What mmsegmentation notes beside its weights: its whole configuration, as Python text in ``meta``."""
+"""The notes of mmsegmentation beside its weights: its whole configuration, as Python text in ``meta``."""
 
 from collections.abc import Mapping
 from typing import Any, Optional
