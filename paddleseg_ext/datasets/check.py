@@ -111,9 +111,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = cli.Parser(
         "Report what a data set lacks and what is wrong in it. The exit code is 1 if anything is.", EXAMPLES
     )
-    parser.add_argument(
-        "name", choices=tuple(LAYOUTS), help="the data set, by its name in the names of the YAML files."
-    )
+    parser.add_argument("name", choices=tuple(LAYOUTS), help="the data set, by its name in the YAML files' names.")
     parser.add_argument("--root", metavar="DIR", help="its folder (default: the folder in the YAML files).")
     parser.add_argument(
         "--samples",
