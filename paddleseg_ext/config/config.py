@@ -107,7 +107,7 @@ def load_config(
     """Read and check a YAML file in PaddleSeg's format.
 
     Args:
-        path: The file; ``_base_`` names the files it builds upon, relative to itself.
+        path: The file. ``_base_`` names the files that it extends, relative to its own folder.
         learning_rate, iters, batch_size: Overrule the file.
         opts: ``key=value`` strings, e.g. ``["model.backbone.pretrained=null"]``.
         training: Whether the file has to say how to train. If not, ``TRAINING_KEYS`` and ``train_dataset`` may be

@@ -59,7 +59,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
     parser.add_argument(
         "--checkpoint",
         metavar="FILE",
-        help="convert: the published file, if you have it. The command then fetches nothing.",
+        help="convert: the published file, if you have it; it is then not fetched.",
     )
     parser.add_argument(
         "--output",

@@ -53,7 +53,7 @@ def _read_sizes(configuration: Mapping, notes: Notes) -> None:
     """Read what validation does to the size of a picture."""
     trans = mapping(configuration.get("val_trans"))
     if trans is not None and "resize" not in (listed(trans.get("trans_seq")) or ()):
-        # That there is no resize is a setting too: pictures keep their size.
+        # A missing resize is a setting too: pictures keep their size.
         notes.settings["ResizeByRatio"] = None
     elif trans is not None:
         resize = mapping(trans.get("resize")) or {}
