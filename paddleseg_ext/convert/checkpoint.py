@@ -124,7 +124,7 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, implementation: O
 
 
 def _within(checkpoint: Mapping, entry: str) -> Optional[Mapping]:
-    """The mapping ``entry`` of a checkpoint, where a dot leads to an entry within it; None if there is none."""
+    """Return the mapping ``entry`` of a checkpoint, or None. A dot enters a mapping."""
     if isinstance(checkpoint.get(entry), Mapping):
         return checkpoint[entry]
     first, dot, rest = entry.partition(".")

@@ -36,7 +36,7 @@ class Conversion:
             tensors are float32.
         origins: {our name: the checkpoint's name}.
         found: The weights in the checkpoint, under its own names.
-        remarks: A sentence for each thing that is not certain.
+        remarks: A sentence for each uncertain point.
     """
 
     weights: dict[str, np.ndarray]
@@ -189,7 +189,7 @@ class Fit:
     doubtful: dict[str, tuple[Any, Any]]
 
     def remarks(self) -> Iterator[str]:
-        """Yield a sentence for each thing that is not certain."""
+        """Yield a sentence for each uncertain point."""
         for key, (value, now) in self.doubtful.items():
             yield (
                 f"{self.found.title} needs {key}: {as_yaml(value)}, but {self.config.path} says {as_yaml(now)}, so "

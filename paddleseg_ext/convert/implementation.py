@@ -80,7 +80,7 @@ class Implementation:
         name: The word for it: in YAML files its layout, on the command line ``--implementation``.
         title: The name that it gives itself.
         address: Where it is published.
-        version: The version or commit that everything here was read off; None: there are no versions.
+        version: The version or commit that all facts here come from; None if it has no versions.
         known_by: Names that show that a checkpoint is its own, the most telling first.
         family: The beginning of the names of all its models, including models that cannot be converted.
         conv_bn: Its names of a convolution and the batch normalization below a common prefix.
@@ -120,7 +120,7 @@ class Implementation:
 
     @property
     def models(self) -> list[str]:
-        """The models whose checkpoints can be converted, sorted; a backbone alone is none."""
+        """The models whose checkpoints can be converted, sorted. A backbone alone does not count."""
         return sorted({known.model for known in self.known_by} - {"backbone"})
 
     def fixed_settings(self, model: str) -> dict[str, Any]:

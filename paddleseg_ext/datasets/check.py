@@ -55,7 +55,7 @@ def check_split(layout: Layout, root: Union[str, Path], mode: str, samples: int)
 
 
 def _look_at(layout: Layout, pair: Pair) -> Optional[str]:
-    """The sentence that says what is wrong with the content of a sample, or None."""
+    """Return a sentence about the fault in the content of a sample, or None."""
     opened = []
     for path in pair:
         try:

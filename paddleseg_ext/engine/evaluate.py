@@ -21,7 +21,7 @@ from paddleseg_ext.models.segmentor import Segmentor
 from paddleseg_ext.protocol.inference import InferenceProtocol
 from paddleseg_ext.protocol.settings import check_setting
 
-# PaddleSeg's choice of what runs in which precision under AMP.
+# PaddleSeg's precision of each operator under AMP.
 AMP_WHITE_LIST = {"elementwise_add", "batch_norm", "sync_batch_norm"}
 AMP_BLACK_LIST = {"bilinear_interp_v2"}
 

@@ -149,7 +149,7 @@ def _generator_state(written: dict[str, Any]) -> Any:
     """The ``GeneratorState`` of Paddle that ``_as_json`` wrote down.
 
     Raises:
-        KeyError, TypeError, ValueError: It is none. Paddle itself checks nothing.
+        KeyError, TypeError, ValueError: ``state`` is not such a state. Paddle itself checks nothing.
     """
     engine = written.get("engine")
     if engine is not None and not (_ENGINE.fullmatch(engine) and all(int(word) < _WORD for word in engine.split())):

@@ -261,7 +261,7 @@ def _beginning(
     ema_model: Optional[paddle.nn.Layer],
     iters: int,
 ) -> tuple[Progress, dict[str, Any]]:
-    """Load ``resume_model`` if there is one; returns how far the run is, and all that its ``trainer.json`` holds."""
+    """Load ``resume_model`` if it is given. Return the progress of the run and the content of its ``trainer.json``."""
     progress = Progress(data_seed=random_state.data_seed())
     if resume_model is None:
         return progress, {}

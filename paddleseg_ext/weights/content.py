@@ -89,7 +89,7 @@ class MapStream(io.RawIOBase):
         return at
 
     def read(self, size: Optional[int] = -1) -> bytes:
-        """Return up to ``size`` bytes; all that follow if it is None or negative."""
+        """Return up to ``size`` bytes; the rest of the file if it is None or negative."""
         if self._most is not None and size is not None and size > self._most:
             raise Refused("is a zip archive with a directory too large to be true; it is damaged, use another copy")
         end = len(self._data) if size is None or size < 0 else self._at + size

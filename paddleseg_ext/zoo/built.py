@@ -412,7 +412,7 @@ def _step(transform: Any, ignored: int) -> dict[str, Any]:
     if kind == "RandomPaddingCrop":
         return {
             "step": "crop or pad",
-            # PaddleSeg keeps (height, width) of what it takes as [width, height].
+            # PaddleSeg takes [width, height] and keeps (height, width).
             "size": list(reversed(t.crop_size)),
             "class_ratio": None if t.category_max_ratio >= 1 else t.category_max_ratio,
             "image": _fill(t.im_padding_value),

@@ -15,9 +15,9 @@ _PAPERS = {
     "ISANet": "[Interlaced Sparse Self-Attention for Semantic Segmentation](https://arxiv.org/abs/1907.12273), 2019",
 }
 _WHOSE = {
-    "PSANet": "all that SSSegmentation, mmsegmentation and PSANet_paddle publish",
-    "PSPNet": "all that SSSegmentation publishes (the rows of mmsegmentation are not included)",
-    "ISANet": "all that SSSegmentation publishes (the rows of mmsegmentation are not included)",
+    "PSANet": "all rows that SSSegmentation, mmsegmentation and PSANet_paddle publish",
+    "PSPNet": "all rows that SSSegmentation publishes (the rows of mmsegmentation are not included)",
+    "ISANet": "all rows that SSSegmentation publishes (the rows of mmsegmentation are not included)",
 }
 _DATA_SETS = {
     "cityscapes": "Cityscapes",
