@@ -150,7 +150,7 @@ class Peers:
         return answer
 
     def prepare(self, row: str, peer: str) -> Callable:
-        """The same as ``in_this_process``, for a peer."""
+        """Do the work of ``in_this_process`` for a peer."""
 
         def prepare(image: str, label: str, seed: int) -> float:
             task = {"row": row, "peer": peer, "image": image, "label": label, "seed": seed}

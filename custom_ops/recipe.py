@@ -1,4 +1,4 @@
-"""How to compile the psamask library. ``setup.py`` and the build on first use both use this file.
+"""The commands that compile the psamask library. ``setup.py`` and the build on first use both use this file.
 
 It does not import ``paddleseg_ext``, because ``setup.py`` may run where that package is not installed.
 """

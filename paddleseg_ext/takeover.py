@@ -1,6 +1,6 @@
-"""What importing the package changes in PaddleSeg.
+"""The changes in PaddleSeg that importing the package makes.
 
-`import paddleseg_ext` changes the PaddleSeg of the running program. The installed files stay as they are.
+`import paddleseg_ext` changes the PaddleSeg of the running program. The installed files stay unchanged.
 
 * **Faults of paddleseg 2.8.0 are repaired.** [`paddleseg_ext/compat/`](paddleseg_ext/compat) has one small function for
   each fault. Unrepaired, the trainer and the evaluator stop with an exception on every Paddle that pip offers.

@@ -152,7 +152,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--record",
         metavar="TEXT",
-        help="write FILE instead: the first run's figures (of a training, the first loss), below a line with TEXT.",
+        help="write FILE instead: a line with TEXT, then the first run's figures (the first loss of a training).",
     )
     flags = parser.parse_args(arguments)
     if (flags.predict_dir is None) == (flags.log is None):

@@ -112,7 +112,7 @@ CONFIGS = {
     ),
     "windows at the features' size": (
         lambda c: c.update(test_config={"is_slide": True, "stride": [8, 8], "crop_size": [8, 8], "resize_once": True}),
-        "test_config: resize_once is for whole images",
+        "test_config: resize_once works on whole images only",
     ),
     "model without logits at the features' size": (
         lambda c: c.update(

@@ -1,4 +1,4 @@
-"""Sentences about errors and misspelt names, and that the package has one way to write them."""
+"""Sentences about errors and misspelled names, and that the package has one way to write them."""
 
 from pathlib import Path
 

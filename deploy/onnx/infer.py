@@ -238,7 +238,7 @@ class Model:
         cpu_threads: The number of threads; None is all cores.
 
     Attributes:
-        transforms, img_channels, input_shape, output_op, test_config, palette: As in deploy.yaml.
+        transforms, img_channels, input_shape, output_op, test_config, palette: The keys of deploy.yaml.
         seconds: The time spent in onnxruntime so far.
 
     Raises:
@@ -385,7 +385,7 @@ def resized(scores: np.ndarray, size: tuple[int, int], align_corners: bool) -> n
 
 
 def _neighbors(have: int, want: int, align_corners: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For every output along one axis: the two inputs around it, and its distance from the first."""
+    """Return, for every output along one axis, the two inputs around it and its distance from the first."""
     at = np.arange(want, dtype=np.float64)
     at = at * ((have - 1) / max(want - 1, 1)) if align_corners else (at + 0.5) * (have / want) - 0.5
     at = np.clip(at, 0, have - 1)

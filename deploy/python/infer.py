@@ -60,7 +60,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         type=cli.positive_int,
         default=1,
         metavar="N",
-        help="images that run together; only neighbors of equal size do.",
+        help="number of images that run together. Only neighbors of equal size run together.",
     )
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu", help="device to compute on.")
     parser.add_argument(
@@ -68,13 +68,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         type=yes_or_no,
         default=None,
         metavar="True|False",
-        help="oneDNN on a CPU (default: it is used if it gives the same results for this model).",
+        help="use oneDNN on a CPU (default: yes, if its results are the same for this model).",
     )
     parser.add_argument(
         "--cpu_threads", type=cli.positive_int, metavar="N", help="number of CPU threads (default: all cores)."
     )
     parser.add_argument("--benchmark", **switch, help="print the times of the stages and the peak memory.")
-    parser.add_argument("--save_log_path", metavar="FILE", help="with --benchmark: a file to write the table to, too.")
+    parser.add_argument("--save_log_path", metavar="FILE", help="with --benchmark: also write the table to this file.")
     parser.add_argument("--model_name", default="model", metavar="NAME", help="the model's name in that table.")
     parser.add_argument("--print_detail", **switch, help="show the log lines of Paddle Inference.")
     parser.add_argument(
@@ -86,7 +86,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--with_argmax",
         action="store_true",
-        help="make labels if the model's output is scores; this is always done.",
+        help="accepted and ignored: scores always become labels.",
     )
     parser.give_way("--custom_color", "--save_log_path")
     parser.refuse("--use_trt", "--min_subgraph_size", "--enable_auto_tune", "--auto_tuned_shape_file", why=_TENSORRT)
@@ -213,7 +213,7 @@ def segment_video(video: Video, save_dir: str, names: list[str], colors: np.ndar
 
     Args:
         save_dir: The folder for ``label/NAME/000001.png`` and so on, and ``added_prediction/NAME.mp4``.
-        names, colors: Of the classes.
+        names, colors: The names and the colors of the classes.
         work: The other arguments of ``segment``.
 
     Raises:

@@ -13,7 +13,7 @@ def add_config_flags(parser: Parser) -> None:
         "--opts",
         nargs="+",
         metavar="KEY=VALUE",
-        help="change keys of the YAML file. A dot goes one level deeper. A number is the place in a list, from 0. "
+        help="change keys of the YAML file. A dot enters a key. A number is the place in a list, from 0. "
         "Example: `--opts model.backbone.pretrained=null train_dataset.transforms.0.crop_size=[64,64]`.",
     )
 
@@ -78,8 +78,8 @@ def add_model_path_flag(parser: Parser, or_exported: bool = False) -> None:
         flags.add_argument(
             "--exported",
             metavar="DIR",
-            help="a folder that export.py wrote, instead of --model_path. Paddle Inference runs the exported model. "
-            "Its deploy.yaml says how images are prepared and how labels are made.",
+            help="a folder that export.py wrote, instead of --model_path: evaluate that export with Paddle Inference. "
+            "Its deploy.yaml sets the preprocessing and the protocol.",
         )
 
 
@@ -105,9 +105,7 @@ def add_picture_flags(parser: Parser, save_dir: str, video: bool = False) -> Non
         help="folder for the results: label/ (class indices), pseudo_color_prediction/ and added_prediction/ (overlay "
         "with a legend).",
     )
-    parser.add_argument(
-        "--device_id", type=natural_int, default=0, metavar="N", help="number of the card to use, from 0."
-    )
+    parser.add_argument("--device_id", type=natural_int, default=0, metavar="N", help="index of the card, from 0.")
     parser.give_way("--device_id")
     parser.add_argument(
         "--custom_color",

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any, Callable, NoReturn, Optional, TypeVar
 
@@ -60,7 +61,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, description: str, examples: str) -> None:
         super().__init__(
             description=description,
-            epilog="examples:\n" + "\n".join("  " + line.strip() for line in examples.strip().splitlines()),
+            epilog="examples:\n" + textwrap.indent(examples.strip(), "  "),
             formatter_class=_Formatter,
             # argparse's own short forms differ between versions of Python, and know neither give_way nor a hint.
             allow_abbrev=False,
@@ -71,13 +72,13 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Optional[Sequence[str]] = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """As argparse, with short forms. A misspelt flag is reported before a missing one."""
+        """Parse as argparse does, with short forms. A misspelled flag is reported before a missing one."""
         return super().parse_known_args(self._written_out(args), namespace)
 
     def parse_known_intermixed_args(  # type: ignore[override]
         self, args: Optional[Sequence[str]] = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """As ``parse_known_args``; words without a flag may stand between the flags."""
+        """Parse as ``parse_known_args`` does; words without a flag may stand between the flags."""
         return super().parse_known_intermixed_args(self._written_out(args), namespace)
 
     def give_way(self, *flags: str) -> None:

@@ -1,4 +1,4 @@
-"""How a command ends: its exit code and the sentence on stderr.
+"""The end of a command: its exit code and the sentence on stderr.
 
 A script has ``main(arguments) -> None`` and calls ``sys.exit(cli.run(main))``. A wrong flag or another ``UserError``
 becomes one sentence on stderr and exit code 1. ``--traceback`` shows where in the code the error arose.

@@ -30,7 +30,7 @@ python export.py --config my.yml --model_path output/best_model --save_dir outpu
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The flags of the command line."""
+    """Return the flags of the command line."""
     parser = cli.Parser("Export a trained model, and compare the exported model with the original.", EXAMPLES)
     cli.add_config_flags(parser)
     cli.add_model_path_flag(parser)
@@ -74,8 +74,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--ops",
         choices=("auto", "compiled", "native"),
-        help="operators of PSANet's attention. With compiled, the machine that runs the export needs the compiled "
-        "operator too. native uses Paddle's own operators; ONNX always does. auto takes compiled if it is available "
+        help="operators of PSANet's attention. compiled: use the compiled operator; the machine that runs the export "
+        "needs it too. native: use Paddle's own operators. ONNX always uses native. auto: compiled if available "
         "(default: $PADDLESEG_EXT_OPS, or auto).",
     )
     parser.add_argument(

@@ -85,7 +85,7 @@ def run_evaluation(
         deploy = read_deploy(exported)
         if settings.get("precision") == "fp16":
             raise UserError(
-                "--precision fp16 needs --model_path, as an exported model has its precision; leave it out."
+                "--precision fp16 needs --model_path, because an export has a fixed precision; leave it out."
             )
         _require_same_classes(deploy, builder)
         # The export contains the test protocol.
@@ -94,7 +94,7 @@ def run_evaluation(
     protocol = protocol_of(settings)  # reports a fault before the data set is read
     if exported is not None and deploy.output_op == "argmax" and (protocol.is_slide or protocol.aug_eval):
         raise UserError(
-            f"{exported} puts out labels, and labels cannot be averaged over windows, scales or mirrored images; "
+            f"{exported} gives labels, and labels cannot be averaged over windows, scales or mirrored images; "
             "export with --output_op none."
         )
     device = cli.use_device(device)

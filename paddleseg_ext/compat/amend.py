@@ -15,8 +15,8 @@ def amend(function: FunctionType, *changes: tuple[str, str]) -> None:
     ``paddle.jit.to_static`` needs.
 
     Args:
-        function: It stays as it is if it was amended before, or if its source lacks one of the old texts: then it is
-            not the function of paddleseg 2.8.0.
+        function: The function to change. It stays unchanged if it was amended before, or if its source does not hold
+            every old text: then it is not the function of paddleseg 2.8.0.
         changes: Pairs of an old and a new text. Every occurrence of the old text is replaced, in a source whose ``def``
             begins in column 0.
 

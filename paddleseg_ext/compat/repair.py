@@ -1,4 +1,4 @@
-"""What a repair is, and the list of all repairs."""
+"""The decorator of a repair, and the list of all repairs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

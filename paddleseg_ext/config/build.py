@@ -1,4 +1,4 @@
-"""From a checked configuration to model, optimizer, losses and data sets."""
+"""Model, optimizer, losses and data sets, built from a checked configuration."""
 
 from pathlib import Path
 from typing import Any, Optional

@@ -1,7 +1,7 @@
 """PaddleSeg's YAML, read with every mistake reported before any work starts.
 
 ``load_config`` returns a ``paddleseg.cvlibs.Config``, so everything of PaddleSeg that takes one works with it.
-PaddleSeg finds some mistakes deep inside a constructor, and others never. Here all of them are found first: a misspelt
+PaddleSeg finds some mistakes deep inside a constructor, and others never. Here all are found first: a misspelled
 key, a component that does not exist, an argument that its constructor does not have, ``5e-4``, which YAML reads as
 text.
 """
@@ -34,7 +34,7 @@ class ValidatedConfig(Config):
         path: The YAML file.
         training: Whether the file has to say how to train. If not, the keys that only training needs are not read.
         learning_rate, batch_size, iters: Overrule the file when not None.
-        opts: ``key=value`` strings; dots go into mappings, whole numbers into lists.
+        opts: ``key=value`` strings; a dot enters a mapping, a whole number takes an item of a list.
 
     Attributes:
         path: The YAML file.
@@ -107,14 +107,14 @@ def load_config(
     """Read and check a YAML file in PaddleSeg's format.
 
     Args:
-        path: The file; ``_base_`` names the files it builds upon, relative to itself.
+        path: The file. ``_base_`` names the files that it extends, relative to its own folder.
         learning_rate, iters, batch_size: Overrule the file.
         opts: ``key=value`` strings, e.g. ``["model.backbone.pretrained=null"]``.
         training: Whether the file has to say how to train. If not, ``TRAINING_KEYS`` and ``train_dataset`` may be
             missing, and are not read.
 
     Raises:
-        UserError: Missing file, YAML syntax, misspelt key, unknown component or argument, wrong type of value.
+        UserError: Missing file, YAML syntax, misspelled key, unknown component or argument, wrong type of value.
     """
     return ValidatedConfig(
         path, training=training, learning_rate=learning_rate, iters=iters, batch_size=batch_size, opts=opts

@@ -11,10 +11,10 @@ from paddleseg_ext.pictures import visualize
 
 
 def classes_of(builder: Builder, custom_color: Optional[Sequence[int]] = None) -> tuple[list[str], np.ndarray]:
-    """Names and colors of the classes of a configuration.
+    """Return the names and colors of the classes of a configuration.
 
     Args:
-        builder: Of the configuration.
+        builder: The builder of the configuration.
         custom_color: Red, green and blue of class 0, of class 1 and so on, instead of the colors of the data set.
 
     Returns:

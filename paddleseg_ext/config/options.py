@@ -14,7 +14,7 @@ def apply_option(dic: dict, item: str) -> None:
 
     Args:
         dic: The configuration; it changes in place.
-        item: ``KEY=VALUE``. A dot in the key goes one level deeper, a number takes an item of a list. The value is a
+        item: ``KEY=VALUE``. A dot in the key enters a mapping. A number takes an item of a list. The value is a
             Python literal, ``null``, ``true``, ``false``, or else text.
 
     Raises:

@@ -21,11 +21,11 @@ def dotted(key: Iterable[object]) -> str:
 
 @dataclass(frozen=True)
 class Places:
-    """Where the keys of a YAML file and of its bases stand.
+    """The lines of the keys in a YAML file and in its bases.
 
     Args:
         path: The file that is named for a key that stands in none.
-        lines: For each key its file and its line, which counts from 1.
+        lines: The file and the line of each key. Lines count from 1.
     """
 
     path: str

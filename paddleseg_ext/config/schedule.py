@@ -45,7 +45,7 @@ def check_schedule(dic: dict, places: Places) -> None:
 def move_decay(dic: dict, written: dict) -> None:
     """Keep a decay that ends one step before the training, as mmengine's does, there when ``iters`` changes.
 
-    Any other ``decay_steps`` stays as it is, as in PaddleSeg.
+    Any other ``decay_steps`` stays unchanged, as in PaddleSeg.
 
     Args:
         dic: The configuration with the values of the command line; it changes in place.

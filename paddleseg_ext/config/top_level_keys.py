@@ -25,13 +25,13 @@ TOP_LEVEL_KEYS = (
     "export",
 )
 _MAPPINGS = ("model", "optimizer", "lr_scheduler", "loss", "train_dataset", "val_dataset", "test_config")
-# From this likeness on, 0 to 1, a key that holds an anchor counts as a misspelt key. The default of `nearest` would
+# From this likeness on, 0 to 1, a key that holds an anchor counts as a misspelled key. The default of `nearest` would
 # take `dataset: &dataset` for val_dataset.
 _ALIKE = 0.8
 
 
 def known_keys(dic: dict[str, Any], places: Places, text: str) -> dict[str, Any]:
-    """The keys of one file that are read. PaddleSeg ignores all others; here a misspelt one is an error.
+    """The keys of one file that are read. PaddleSeg ignores all others; here a misspelled one is an error.
 
     A key is for the file itself if it begins with ``_`` or ``x-``, or if it holds an anchor. Any other key that is not
     like a known one is left out with a warning.

@@ -20,7 +20,7 @@ def without_training(dic: dict[str, Any], path: str) -> dict[str, Any]:
     if "model" not in dic:
         raise UserError(f"{path} has no model; add one.")
     if not dic.get("train_dataset") and not dic.get("val_dataset"):
-        raise UserError(f"{path} has no val_dataset, which says what the classes are; add one.")
+        raise UserError(f"{path} has no val_dataset, which names the classes; add one.")
     dic = {key: value for key, value in dic.items() if key not in TRAINING_KEYS}
     # PaddleSeg takes the classes from the training set. Its transforms do not matter for that.
     dic["train_dataset"] = {**(dic.get("train_dataset") or dic["val_dataset"]), "transforms": []}

@@ -41,7 +41,7 @@ def read_yaml(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict, Places]:
         above: The files, resolved, that lead to this one through ``_base_``.
 
     Raises:
-        UserError: A file does not exist, is no YAML, or leads back to itself; a key is misspelt.
+        UserError: A file does not exist, is no YAML, or leads back to itself; a key is misspelled.
     """
     if path.resolve() in above:
         raise UserError(f"{path}: _base_ leads back to this file; break the circle.")

@@ -17,7 +17,7 @@ from paddleseg_ext.convert.written_config import fitting_config
 from paddleseg_ext.errors import UserError
 
 EXAMPLES = """
-python -m paddleseg_ext.convert my.pth --config my.yml --dry-run                      # see what goes where
+python -m paddleseg_ext.convert my.pth --config my.yml --dry-run                      # print the new names
 python -m paddleseg_ext.convert my.pth --config my.yml --output my.pdparams
 python -m paddleseg_ext.convert my.pth --config my.yml --output my.pdparams --opts model.mask_size=[66,66]
 python -m paddleseg_ext.convert my.pth --config near.yml --output my.pdparams --write_config my.yml
@@ -31,8 +31,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The flags of the command line."""
     parser = cli.Parser(
         "Convert a checkpoint of PSPNet, PSANet or ISANet, or of an ImageNet backbone, to a file that val.py,\n"
-        "predict.py, export.py and train.py load. Needs no torch and runs nothing that the file asks for.\n"
-        "The YAML says which model it is; if the weights do not fit, the error says what the YAML should say.\n"
+        "predict.py, export.py and train.py load. torch is not needed. No code of the file runs.\n"
+        "The YAML says which model it is; if the weights do not fit, the error lists the values that do.\n"
         "A file of ImageNet weights fills the backbone of the YAML, for `pretrained`.",
         EXAMPLES,
     )
@@ -54,7 +54,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--source",
         choices=IMPLEMENTATIONS,
         metavar="NAME",
-        help=f"whose checkpoint it is, if its names should not decide: {', '.join(IMPLEMENTATIONS)}.",
+        help=f"the implementation; by default the names decide. One of {', '.join(IMPLEMENTATIONS)}.",
     )
     parser.add_argument(
         "--entry",
@@ -64,13 +64,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--dry-run",
         action="store_true",
-        help="print what becomes of every name in the checkpoint; write nothing.",
+        help="print the new name of each name in the checkpoint; write nothing.",
     )
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what the command line asks."""
+    """Parse the flags and convert."""
     flags = parse(arguments)
     if flags.output is None and not flags.dry_run:
         raise UserError("--output names the file to write; --dry-run writes none.")
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str]) -> None:
         _convert(flags, settings)
         return
     with fitting_config(flags.checkpoint, output=flags.write_config, **settings) as fitting:
-        # The YAML has to stand the test that any other has to.
+        # The new YAML must pass the same checks as any other.
         _convert(flags, {**settings, "config": str(fitting), "opts": None}, {"config": flags.write_config})
     command = f"python val.py --config {flags.write_config} --model_path {flags.output}"
     if "val_dataset" not in yaml.safe_load(Path(flags.write_config).read_text(encoding="utf-8")):

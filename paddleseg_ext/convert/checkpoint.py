@@ -26,10 +26,10 @@ class Weights:
     """The weights of a checkpoint.
 
     Attributes:
-        implementation: Whose names they have.
+        implementation: The implementation whose names they have.
         model: 'pspnet', 'psanet', 'isanet' or 'backbone'.
         entry: The checkpoint's entry that holds them; None: they are the checkpoint.
-        tensors: Array by the checkpoint's name, without what is left out.
+        tensors: {the checkpoint's name: array}, without the names in ``left_out``.
         left_out: Names in the checkpoint that are not wanted, and why ('' where the user's ``--entry`` decided).
         paddle_names: Whether its names are Paddle's, and so ours.
     """
@@ -43,7 +43,7 @@ class Weights:
 
     @property
     def title(self) -> str:
-        """Such as "SSSegmentation's PSANet"."""
+        """A title for messages, such as "SSSegmentation's PSANet"."""
         title = self.implementation.title
         if self.model != "backbone":
             return f"{title}'s {self.model[:3].upper()}Net"
@@ -55,7 +55,7 @@ class Weights:
         return IMAGENET if self.model == "backbone" else self.implementation
 
     def name_here(self, theirs: str) -> Optional[str]:
-        """What our model calls it; None if it has no counterpart."""
+        """Return our name for the checkpoint's name ``theirs``; None if our model does not have that weight."""
         name = theirs.removeprefix(_PREFIX)
         return name if self.paddle_names else our_name(name, self.named_by, self.model)
 
@@ -65,8 +65,8 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, implementation: O
 
     Args:
         checkpoint: A mapping of names to arrays, or one that holds such a mapping.
-        entry: Which entry to take, whatever else there is; None finds it.
-        implementation: Whose checkpoint it is, a key of ``IMPLEMENTATIONS``; None finds it.
+        entry: The entry to take, even if other entries hold weights too; None finds it.
+        implementation: The implementation that wrote the checkpoint, a key of ``IMPLEMENTATIONS``; None finds it.
 
     Raises:
         Refused: It holds no weights, or those of something else.
@@ -124,7 +124,7 @@ def find_weights(checkpoint: Any, entry: Optional[str] = None, implementation: O
 
 
 def _within(checkpoint: Mapping, entry: str) -> Optional[Mapping]:
-    """The mapping ``entry`` of a checkpoint, where a dot leads to an entry within it; None if there is none."""
+    """Return the mapping ``entry`` of a checkpoint, or None. A dot enters a mapping."""
     if isinstance(checkpoint.get(entry), Mapping):
         return checkpoint[entry]
     first, dot, rest = entry.partition(".")
@@ -145,7 +145,7 @@ def _holders(held: Mapping, above: str = "", depth: int = 3) -> list[str]:
 
 
 def _cure(checkpoint: Mapping, found: Optional[str]) -> str:
-    """What to do about a file whose entry ``found`` does not hold the weights."""
+    """Return the remedy for a file whose entry ``found`` does not hold the weights."""
     entries = [name for name in _holders(checkpoint) if name != found]
     if not entries:
         return "give what a training script saved"
@@ -186,7 +186,7 @@ def recognize(names: Iterable[str], implementation: Optional[str] = None) -> tup
 
 
 def _uses_paddle_names(names: Iterable[str]) -> bool:
-    """Whether the statistics of batch normalization have Paddle's names."""
+    """Return whether the statistics of batch normalization have Paddle's names."""
     return any(name.endswith(("._mean", "._variance")) for name in names)
 
 
@@ -200,7 +200,7 @@ def _reason_to_leave_out(name: str, implementation: Implementation, model: str) 
 
 
 def _refuse_what_differs(weights: Weights) -> None:
-    """Refuse networks that compute something else although most of their names are those of ours."""
+    """Refuse networks that have nearly our names but compute something else."""
     bare = {name.removeprefix(_PREFIX): value for name, value in weights.tensors.items()}
     for name, reason in weights.implementation.refused.items():
         if name in bare:
@@ -214,6 +214,6 @@ def _refuse_what_differs(weights: Weights) -> None:
         # The first convolution of a block has a kernel of 1 or 3.
         if f".{name}".endswith(".conv1.weight") and len(value.shape) == 4 and tuple(value.shape)[2:] == (7, 7):
             raise Refused(
-                "holds a ResNet that begins with one 7x7 convolution, as torchvision's; the backbones here begin with "
-                "three 3x3 convolutions (v1c, deep stem), so use weights of such a one, e.g. OpenMMLab's resnet50_v1c"
+                "holds a ResNet that begins with one 7x7 convolution, as torchvision's does; our backbones begin with "
+                "three 3x3 convolutions (v1c, deep stem), so use weights for them, e.g. OpenMMLab's resnet50_v1c"
             )

@@ -13,7 +13,7 @@ def read_configuration(noted: Any) -> Optional[Mapping[str, Any]]:
     """A configuration as a mapping of plain values; None if it cannot be read.
 
     ``noted`` is the mapping itself, text of Python (assignments, or arguments of ``dict``), or text of JSON. Within it
-    ``UNKNOWN`` stands for what is no plain value.
+    ``UNKNOWN`` replaces everything that is not a plain value.
     """
     if isinstance(noted, Mapping):
         return noted

@@ -32,11 +32,11 @@ class Conversion:
     """Converted weights and where each comes from.
 
     Attributes:
-        weights: float32 array by our name, in the order of our model. Arrays of a file are views of it where its
+        weights: {our name: float32 array}, in the order of our model. Arrays of a file are views of it where its
             tensors are float32.
-        origins: The checkpoint's name by ours.
-        found: What was found in the checkpoint.
-        remarks: A sentence for each thing that is not certain.
+        origins: {our name: the checkpoint's name}.
+        found: The weights in the checkpoint, under its own names.
+        remarks: A sentence for each uncertain point.
     """
 
     weights: dict[str, np.ndarray]
@@ -45,7 +45,7 @@ class Conversion:
     remarks: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
-        """The whole mapping, a line each, for people."""
+        """Yield a line for each weight: the checkpoint's name, our name, the shape."""
         width = max(map(len, self.origins.values()))
         for ours, theirs in self.origins.items():
             yield f"{theirs:{width}}  {ours}  {list(self.weights[ours].shape)}"
@@ -66,11 +66,11 @@ def convert_weights(
         conversion = convert_weights("pspnet_resnet50os8_voc.pth", "configs/pspnet/....yml")
         model.set_state_dict(conversion.weights)
 
-    Running statistics are copied as they are. No torch is needed, and nothing in the file is run.
+    Running statistics are copied unchanged. torch is not needed. No code of the file runs.
 
     Args:
         checkpoint: A file, or what one holds: arrays by name, possibly below an entry such as ``state_dict``.
-        config: The YAML file that describes the model; of a file of ImageNet weights its backbone is filled.
+        config: The YAML file that describes the model. A file of ImageNet weights fills its backbone only.
         model: Instead of ``config``, the model or backbone itself. It is not changed. Its layout is not compared, so
             the caller has to choose that of the checkpoint.
         implementation: Whose checkpoint it is, a key of ``implementations.IMPLEMENTATIONS``; None finds it.
@@ -82,7 +82,7 @@ def convert_weights(
             reports what the YAML should say, or which names do not fit and the nearest ones.
     """
     if (config is None) == (model is None):
-        raise UserError("convert_weights needs either a config or a model.")
+        raise UserError("convert_weights needs either a config or a model; give one of the two.")
     if config is not None and not isinstance(config, Config):
         with quietly():
             config = load_config(config, opts=opts, training=False)
@@ -109,7 +109,7 @@ def convert_weights(
 
 
 def _numbers(weights: Mapping, origins: Mapping, name: str) -> Iterator[str]:
-    """Check the numbers; yields a sentence for each thing that looks wrong.
+    """Check the numbers, and yield a sentence for each thing that looks wrong.
 
     Raises:
         UserError: Numbers are not finite, or all running variances are zero: the file is damaged.
@@ -135,12 +135,14 @@ def _numbers(weights: Mapping, origins: Mapping, name: str) -> Iterator[str]:
 
 
 def _named(found: Weights, name: str) -> dict[str, str]:
-    """The checkpoint's name by ours; names without a counterpart are left out."""
+    """Return {our name: the checkpoint's name}, without names that our model does not have."""
     ours: dict[str, str] = {}
     for theirs in found.tensors:
         here = found.name_here(theirs)
         if here in ours:
-            raise UserError(f"{name} holds one weight twice, as {shown(ours[here])} and {shown(theirs)}.")
+            raise UserError(
+                f"{name} holds one weight twice, as {shown(ours[here])} and {shown(theirs)}; use another copy."
+            )
         if here is not None:
             ours[here] = theirs
     return ours
@@ -150,7 +152,7 @@ def _configured(fit: "Fit") -> Target:
     """The target of a YAML that fits the checkpoint.
 
     Raises:
-        UserError: The YAML does not fit; it reports what it should say.
+        UserError: The YAML does not fit. The sentence lists the values that do.
     """
     if not fit.differing:
         return fit.target
@@ -170,12 +172,12 @@ class Fit:
     Attributes:
         name: The file, for messages.
         config: The YAML.
-        found: What was found in the checkpoint.
-        notes: What is noted beside the weights.
-        target: What the YAML describes.
-        differing: By the YAML's keys, the value that fits the checkpoint and the one in the YAML.
-        doubtful: The same for the preparation of images and the test protocol, where the checkpoint notes nothing and
-            the YAML differs from the implementation's own programs.
+        found: The weights in the checkpoint, under its own names.
+        notes: The notes beside the weights.
+        target: The model that the YAML describes.
+        differing: {key of the YAML: (value that fits the checkpoint, value in the YAML)}.
+        doubtful: The same pairs for preprocessing and test protocol. The checkpoint does not note these settings,
+            and the YAML differs from the implementation's own programs.
     """
 
     name: str
@@ -187,11 +189,11 @@ class Fit:
     doubtful: dict[str, tuple[Any, Any]]
 
     def remarks(self) -> Iterator[str]:
-        """A sentence for each thing that is not certain, for people."""
+        """Yield a sentence for each uncertain point."""
         for key, (value, now) in self.doubtful.items():
             yield (
-                f"{self.found.title} needs {key}: {as_yaml(value)}, and {self.config.path} says {as_yaml(now)}, so "
-                "predictions may differ; --write_config NEW.yml writes a YAML with the former"
+                f"{self.found.title} needs {key}: {as_yaml(value)}, but {self.config.path} says {as_yaml(now)}, so "
+                "predictions may differ; --write_config NEW.yml writes a YAML that fits"
             )
         if self.notes.unread:
             yield "its configuration could not be read, so only what shapes show was compared"
@@ -205,13 +207,13 @@ def fit_of(config: Config, found: Weights, held: Mapping, name: str) -> Fit:
     """Compare what a YAML says with the shapes, the origin and the notes of a checkpoint.
 
     Raises:
-        UserError: The YAML is of another model, or something is noted that no YAML can say.
+        UserError: The YAML describes another model, or the checkpoint notes a setting that no YAML can express.
     """
     backbone = found.model == "backbone"
     kind = config.dic["model"]["type"]
     if not backbone and MODELS.get(kind, kind) != found.model:
         raise UserError(
-            f"{name} holds {found.title}, but model.type in {config.path} is {kind}; give the YAML of such a model."
+            f"{name} holds {found.title}, but model.type in {config.path} is {kind}; give a YAML with that model."
         )
     try:
         notes = Notes() if backbone else found.implementation.read_notes(held, found.model)
@@ -220,7 +222,7 @@ def fit_of(config: Config, found: Weights, held: Mapping, name: str) -> Fit:
     target = target_of_config(config, backbone)
     written, fixed = target.settings, found.implementation.fixed_settings(found.model)
     if fixed.get("model.layout") != written.get("model.layout"):
-        # With the YAML's own layout, all that follows from it would be reported too.
+        # The YAML's own layout would also be reported through every default that depends on it.
         target = target_of_config(config, layout=fixed["model.layout"])
     beside = {**fixed, **notes.settings}
     shapes = {ours: tuple(found.tensors[theirs].shape) for ours, theirs in _named(found, name).items()}
@@ -275,7 +277,7 @@ def _of_pixels(settings: Mapping) -> dict[str, Any]:
 
 
 def _advice(differing: Mapping) -> str:
-    """A line of YAML for each setting, and what there is now."""
+    """Return a line of YAML for each setting, with the present value behind it."""
     lines = {key: f"{key}: {as_yaml(value)}" for key, (value, _) in differing.items()}
     # Long lines do not push the others' second column to the right.
     width = max((len(line) for line in lines.values() if len(line) <= 60), default=0)
@@ -286,7 +288,7 @@ def _advice(differing: Mapping) -> str:
 
 
 def as_yaml(value: Any) -> str:
-    """``value`` as one line of YAML, words that stand for a value as they are."""
+    """Return ``value`` as one line of YAML. A string is returned unchanged: it may explain a value that is open."""
     if isinstance(value, str):
         return value
     text = yaml.safe_dump(plain(value), default_flow_style=True, width=10**6, sort_keys=False)
@@ -336,7 +338,7 @@ def _require_all(name: str, found: Weights, target: Target, ours: Mapping, shape
 
 
 def _their_name(ours: str, found: Weights) -> str:
-    """What the checkpoint would call ``ours``."""
+    """Return the name that the checkpoint would have for ``ours``."""
     if found.paddle_names:
         return ours
     try:

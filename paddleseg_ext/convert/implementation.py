@@ -1,4 +1,4 @@
-"""What the converter has to know of a published implementation; ``implementations/`` holds a file for each."""
+"""The facts of a published implementation that the converter needs; ``implementations/`` has a file for each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Any, Callable, Optional, Union
 
 from paddleseg_ext.convert.notes import Notes
 
-# From our prefix to theirs. A pair names a convolution and the batch normalization after it one by one.
+# {our prefix: their prefix}. A pair names a convolution and the batch normalization after it.
 Names = Mapping[str, Union[str, tuple[str, str]]]
 
 # Names of our backbones that several tables need: the layers of the stem, and the stages.
@@ -22,8 +22,8 @@ class Known:
     """Names that show whose checkpoint it is.
 
     Attributes:
-        model: Of which model it then is: 'pspnet', 'psanet', 'isanet' or 'backbone'.
-        beginnings: For each of these, some name in the checkpoint begins with it.
+        model: The model that the checkpoint then holds: 'pspnet', 'psanet', 'isanet' or 'backbone'.
+        beginnings: The checkpoint has at least one name with each of these beginnings.
         paddle_names: Whether the statistics have Paddle's names (``_mean``) instead of torch's (``running_mean``).
         if_asked: Others have the same names, so they count only where the user says whose checkpoint it is.
     """
@@ -36,13 +36,13 @@ class Known:
 
 @dataclass(frozen=True)
 class Case:
-    """What an implementation's test of one checkpoint depends on.
+    """The facts that decide how an implementation tests one checkpoint.
 
     Attributes:
         model: 'pspnet', 'psanet' or 'isanet'.
         is_cityscapes: Whether there are as many classes as in Cityscapes, whose pictures are larger than others.
-        settings: What the YAML should say of the model, by the YAML's keys.
-        notes: What is noted beside the weights.
+        settings: {key of the YAML: value that the model needs}.
+        notes: The notes beside the weights.
         steps: The validation transforms of the YAML that is being corrected.
     """
 
@@ -62,7 +62,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How an implementation tests, at a single scale where it has a choice.
+    """The test protocol of an implementation, at a single scale where it has a choice.
 
     ``test_config`` is the section of the YAML. ``before`` and ``after`` are steps about sizes, around ``Normalize``.
     """
@@ -78,12 +78,12 @@ class Implementation:
 
     Attributes:
         name: The word for it: in YAML files its layout, on the command line ``--implementation``.
-        title: Its own name.
+        title: The name that it gives itself.
         address: Where it is published.
-        version: The version or commit that everything here was read off; None: there are no versions.
+        version: The version or commit that all facts here come from; None if it has no versions.
         known_by: Names that show that a checkpoint is its own, the most telling first.
-        family: How names of every model of it begin, also of models that cannot be converted.
-        conv_bn: How it calls a convolution and its batch normalization below a common prefix.
+        family: The beginning of the names of all its models, including models that cannot be converted.
+        conv_bn: Its names of a convolution and the batch normalization below a common prefix.
         backbone: Names of the backbone within its models.
         heads: Names of the rest, by model.
         aliases: Other beginnings of its names, (other, the one in the tables).
@@ -92,7 +92,7 @@ class Implementation:
         left_out: Entries beside the weights that are not wanted, and what they are.
         left_out_weights: Names among the weights that are not wanted, and what they are.
         settings: Settings of each of its checkpoints that shapes do not show, by the YAML's keys.
-        backbone_settings: The same for its ImageNet weights.
+        backbone_settings: Settings of its ImageNet weights, in the same form.
         noted: Keys of settings that ``read_notes`` may find.
         read_notes: Reads what training noted in a checkpoint of a model; raises ``Refused`` for what no YAML can say.
         protocol: Its test protocol.
@@ -120,7 +120,7 @@ class Implementation:
 
     @property
     def models(self) -> list[str]:
-        """The models whose checkpoints can be converted, sorted; a backbone alone is none."""
+        """The models whose checkpoints can be converted, sorted. A backbone alone does not count."""
         return sorted({known.model for known in self.known_by} - {"backbone"})
 
     def fixed_settings(self, model: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a published implementation calls each weight of our models, and back.
+"""The names of our weights in a published implementation, in both directions.
 
 Each implementation has a table from our prefixes to its own (``implementations/``). What follows a prefix is the same
 on both sides, except for two things: the names of a convolution and of its batch normalization
@@ -18,13 +18,13 @@ _TORCH_LEAVES = {theirs: ours for ours, theirs in LEAVES.items()}
 
 
 def their_name(ours: str, implementation: Implementation, model: str) -> str:
-    """What ``implementation`` calls the weight or statistic ``ours`` of our ``model``.
+    """Return the name in ``implementation`` of the weight or statistic ``ours`` of our ``model``.
 
     Args:
         model: A key of ``implementation.heads``.
 
     Raises:
-        ValueError: It has no such part.
+        ValueError: The implementation does not have that part.
     """
     prefixes: Names = {**implementation.backbone, **implementation.heads[model]}
     prefix = max((p for p in prefixes if ours.startswith(f"{p}.")), key=len)
@@ -41,7 +41,7 @@ def their_name(ours: str, implementation: Implementation, model: str) -> str:
 
 
 def our_name(theirs: str, implementation: Implementation, model: str) -> Optional[str]:
-    """The inverse of ``their_name``, also for an alias of a name; None if we have no such part."""
+    """Return our name for a name of theirs, or for its alias; None if our models do not have that part."""
     for other, name in implementation.aliases:
         if theirs.startswith(other):
             theirs = name + theirs[len(other) :]
@@ -76,7 +76,7 @@ def _replaced(path: str, prefixes: Mapping[str, str]) -> Optional[str]:
 
 @cache
 def _inverse(implementation: Implementation, model: str) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """From their names to ours: whole layers, prefixes within the heads, prefixes within the backbone."""
+    """Return tables from their names to ours: whole layers, prefixes within the heads, prefixes within the backbone."""
     layers, heads = {}, {}
     for ours, theirs in implementation.heads[model].items():
         if isinstance(theirs, tuple):

@@ -59,7 +59,7 @@ def sha256_of(path: Union[str, Path]) -> str:
 
 
 def record_path(output: Union[str, Path]) -> Path:
-    """Where the record of the weights ``output`` is."""
+    """Return the path of the record that belongs to the weights ``output``."""
     output = Path(output)
     return output.with_name(f"{output.name}.json")
 
@@ -69,7 +69,7 @@ def write(weights: Mapping, output: Union[str, Path], record: Mapping) -> None:
 
     Args:
         output: The ``.pdparams`` file.
-        record: Of JSON's types.
+        record: The content of the record. Its values have types that JSON can write.
 
     Raises:
         UserError: There is no room, or no permission.

@@ -1,4 +1,4 @@
-"""What the shapes of weights say about the YAML that fits them.
+"""The settings of a YAML that the shapes of weights show.
 
 ``settings_of`` reads the shapes of a model and of a checkpoint alike; where the two disagree, the YAML has to change.
 What the shapes do not show follows from the implementation (``Implementation.fixed_settings``), is noted beside the
@@ -14,7 +14,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 class Undecided(str):
-    """What is known, in words, of a setting that shapes narrow down but do not decide."""
+    """A setting that shapes narrow down but do not decide, with words for what is known."""
 
 
 # Blocks of the third stage -> depth.
@@ -28,7 +28,7 @@ _HEADS = {
 
 
 def settings_of(shapes: Shapes, model: str, masks: Sequence[Sequence[int]] = ()) -> dict[str, Any]:
-    """Settings, by their YAML keys, that fit tensors of such shapes.
+    """Return {key of the YAML: value} of the settings that fit tensors of these shapes.
 
     Args:
         shapes: Shape by our name, of a whole model or of a backbone alone. What they do not show is left out.

@@ -26,9 +26,9 @@ class Target:
     Attributes:
         described_by: The YAML file or the class, for messages.
         model: 'pspnet', 'psanet', 'isanet' or 'backbone'.
-        shapes: Shape by name.
-        settings: What the YAML says, defaults included, by its keys: arguments of model and backbone,
-            ``test_config.*``, and the steps ``Normalize`` and ``ResizeByRatio``; empty without a YAML.
+        shapes: {name: shape}.
+        settings: {key of the YAML: value}, defaults included: arguments of model and backbone, ``test_config.*``, and
+            the steps ``Normalize`` and ``ResizeByRatio``. Empty without a YAML.
     """
 
     described_by: str
@@ -53,7 +53,7 @@ def target_of_config(config: Config, backbone: bool = False, layout: Optional[st
     written = config.dic["model"]
     kind = written["type"]
     if not backbone and kind not in MODELS:
-        raise UserError(f"{config.path}: model.type {kind} is none of {', '.join(MODELS)}, which can be converted to.")
+        raise UserError(f"{config.path}: model.type {kind} cannot be converted to; use one of {', '.join(MODELS)}.")
     settings = declared_settings(config, backbone)
     if layout is not None:
         written["layout"] = layout
@@ -66,7 +66,7 @@ def target_of_config(config: Config, backbone: bool = False, layout: Optional[st
 def declared_settings(
     config: Config, backbone: bool = False, backbone_type: Optional[str] = None, layout: Optional[str] = None
 ) -> dict[str, Any]:
-    """What a YAML says, defaults included; see ``Target``.
+    """Return the settings of a YAML, defaults included; see ``Target``.
 
     Args:
         backbone: Only the backbone counts.

@@ -1,6 +1,6 @@
 """The settings of a YAML that the shapes of weights do not show, and how each is found: a table of the documents.
 
-``python -m paddleseg_ext.convert.unshown`` prints it; docs/converting.md holds it, and a test holds both to the code.
+``python -m paddleseg_ext.convert.unshown`` prints it; docs/converting.md shows it, and a test compares the two.
 """
 
 from collections.abc import Iterator

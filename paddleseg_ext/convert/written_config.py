@@ -47,14 +47,14 @@ def fitting_config(
         checkpoint: The file.
         config: The YAML that nearly fits: it has the same model, and data sets with as many classes.
         output: The file to write; must not exist.
-        implementation, entry, opts: As for ``convert_weights``.
+        implementation, entry, opts: See ``convert_weights``.
 
     Raises:
         UserError: ``output`` exists, the checkpoint cannot be read, or it leaves a value open that ``opts`` must give.
     """
     output = Path(output)
     if output.exists():
-        raise UserError(f"--write_config: {output} exists; name a new file, nothing is written over.")
+        raise UserError(f"--write_config: {output} exists; name a new file, because existing files are not replaced.")
     with quietly():
         try:
             loaded = load_config(config, opts=opts)
@@ -191,7 +191,7 @@ def _fit_protocol(dic: dict, fit: Fit, protocol: Optional[Protocol], changes: Ma
 
 
 def _protocol(dic: Mapping, fit: Fit) -> Protocol:
-    """How the checkpoint's implementation tests it. ``dic`` is the YAML, which was of another implementation."""
+    """Return the test protocol of the checkpoint's implementation. ``dic`` is a YAML of another implementation."""
     settings = {**fit.target.settings, **{key: value for key, (value, _) in fit.differing.items()}}
     classes = settings_of(fit.target.shapes, fit.found.model)["model.num_classes"]
     steps = (dic.get("val_dataset") or {}).get("transforms") or ()

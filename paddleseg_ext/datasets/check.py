@@ -1,4 +1,4 @@
-"""Whether a data set is complete: ``python -m paddleseg_ext.datasets.check cityscapes`` reports what is missing."""
+"""The check of a data set: ``python -m paddleseg_ext.datasets.check cityscapes`` reports what is missing."""
 
 import sys
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ def check_split(layout: Layout, root: Union[str, Path], mode: str, samples: int)
 
 
 def _look_at(layout: Layout, pair: Pair) -> Optional[str]:
-    """The sentence that says what is wrong with the content of a sample, or None."""
+    """Return a sentence about the fault in the content of a sample, or None."""
     opened = []
     for path in pair:
         try:
@@ -111,9 +111,7 @@ def main(arguments: Sequence[str]) -> None:
     parser = cli.Parser(
         "Report what a data set lacks and what is wrong in it. The exit code is 1 if anything is.", EXAMPLES
     )
-    parser.add_argument(
-        "name", choices=tuple(LAYOUTS), help="the data set, by its name in the names of the YAML files."
-    )
+    parser.add_argument("name", choices=tuple(LAYOUTS), help="the data set, by its name in the YAML files' names.")
     parser.add_argument("--root", metavar="DIR", help="its folder (default: the folder in the YAML files).")
     parser.add_argument(
         "--samples",

@@ -42,13 +42,13 @@ class Layout:
     pairs: Callable[[Path, str], list[Pair]]
 
     def label_is_valid(self, value: int) -> bool:
-        """Whether a label file may hold ``value`` (0 to 255)."""
+        """Return whether a label file may hold ``value`` (0 to 255)."""
         if self.first_class == 1:
             return value <= self.num_classes
         return value < self.num_classes or value == 255
 
     def how_to_lay_out(self) -> str:
-        """How to lay out missing data, as the end of a sentence."""
+        """Return how to lay out missing data, as the end of a sentence."""
         return f"lay the data out with `python {self.script} DOWNLOADS` (docs/data.md says what to download)"
 
 

@@ -33,7 +33,7 @@ def generate(
     bytes.
 
     Args:
-        output: The folder. If the same arguments wrote it before, it stays as it is.
+        output: The folder. If the same arguments wrote it before, it stays unchanged.
         seed: 0 or more. It seeds a generator for each picture, with the picture's split and number.
         train, val: The number of pictures.
         size: Height and width in pixels.
@@ -82,7 +82,7 @@ def generate(
 
 
 def _is_there(output: Path, stamp: dict[str, Any]) -> bool:
-    """Whether ``output`` is the data set of ``stamp``; False if it is missing or an empty folder."""
+    """Return whether ``output`` is the data set of ``stamp``; False if it is missing or an empty folder."""
     if not output.exists() or (output.is_dir() and not any(output.iterdir())):
         return False
     try:

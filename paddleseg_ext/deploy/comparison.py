@@ -26,7 +26,7 @@ class Comparison:
 
     Args:
         model: The live model, in eval mode.
-        output_op: What the export computes, one of ``OUTPUT_OPS``.
+        output_op: The output of the export, one of ``OUTPUT_OPS``.
         input_shape: (N, C, H, W) of the export; -1 is any size. A fixed shape is compared at that size only.
     """
 
@@ -38,7 +38,7 @@ class Comparison:
         self._live = [_logits(output_op, model, batch) for batch in self._batches]
 
     def __str__(self) -> str:
-        """Return what is compared, and at which input shapes."""
+        """Return a text that names the compared output and the input shapes."""
         where = ", ".join("x".join(map(str, batch.shape)) for batch in self._batches)
         return f"{self._what} at {where}"
 

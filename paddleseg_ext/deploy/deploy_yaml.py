@@ -175,7 +175,7 @@ def read_deploy(path: Union[str, Path]) -> Deploy:
         input_shape=tuple(content.get("input_shape") or (-1, 3, -1, -1)),
         output_op=output_op,
         output_dtype=content.get("output_dtype", "int32"),
-        # PaddleSeg's deploy.yaml does not name them, and Paddle's message about an unknown operator helps nobody.
+        # PaddleSeg's deploy.yaml does not name them, and Paddle's message about an unknown operator does not help.
         custom_ops=tuple(content.get("custom_ops") or (["psamask"] if b"psamask" in program else ())),
         class_names=list(content.get("class_names") or ()),
         palette=palette,

@@ -20,7 +20,7 @@ from paddleseg_ext.deploy.portable_resize import portable_resizes
 from paddleseg_ext.deploy.predictor import Predictor
 from paddleseg_ext.errors import UserError, paddle_sentence
 
-# Of a program in Paddle 3's format, and in Paddle 2's: see the module older_program.
+# Paddle 3 writes .json and Paddle 2 .pdmodel; the module older_program explains both.
 PROGRAM_SUFFIXES = (".json", ".pdmodel")
 
 
@@ -82,7 +82,7 @@ def export(
     Args:
         model: In any mode; it is set to eval.
         save_dir: The files of an earlier export are replaced, ``deploy.yaml`` last. Other files stay.
-        transforms, class_names, palette, img_channels, test_config: For ``deploy.yaml``, see ``Deploy``.
+        transforms, class_names, palette, img_channels, test_config: The content of ``deploy.yaml``, see ``Deploy``.
         input_shape: (N, C, H, W); -1 is any. None leaves all open but the channels.
         output_op: See ``MainOutput``.
         form: None is ``PADDLE_INFERENCE``.

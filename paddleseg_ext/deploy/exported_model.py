@@ -53,7 +53,7 @@ class ExportedModel(paddle.nn.Layer):
 
         Args:
             images: (N, C, H, W), float32, or one such batch for each scale: see ``InferenceProtocol.transforms``.
-            trans_info: What the transforms recorded, the same for all N.
+            trans_info: The record of the transforms. All N images have the same.
 
         Returns:
             Class indices, uint8 (N, height, width), at the original size.
@@ -92,8 +92,8 @@ class ExportedModel(paddle.nn.Layer):
         found = output.max() + 1 if self._deploy.output_op == "argmax" else output.shape[1]
         if names and (found > names if self._deploy.output_op == "argmax" else found != names):
             raise UserError(
-                f"{self._deploy.folder / NAME} names {names} classes, but the model beside it has {found}: they are "
-                "from two exports; run export.py again."
+                f"{self._deploy.folder / NAME} names {names} classes, but the model beside it has {found}: the two "
+                "come from different exports; run export.py again."
             )
 
 

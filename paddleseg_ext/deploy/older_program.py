@@ -97,7 +97,7 @@ _ACTIVATIONS = (
     *("abs", "ceil", "cos", "exp", "floor", "log", "log1p", "log2", "log10", "round", "rsqrt", "sigmoid", "sign"),
     *("sin", "sqrt", "tanh"),
 )
-# By the function's name in `paddle` and `paddle.nn.functional`.
+# {name of the function in `paddle` and `paddle.nn.functional`: its older form}.
 OLDER_FORMS: dict[str, Callable[..., paddle.Tensor]] = {
     **{name: _of_one(name) for name in _ACTIVATIONS},
     **{name: _of_two(name, "bool") for name in ("logical_and", "logical_or", "logical_xor")},

@@ -159,7 +159,7 @@ def _converted(program: Deploy, opset: int) -> Any:
     if child.exitcode or not graph.is_file():
         raise UserError(
             f"Paddle {paddle.__version__} and paddle2onnx {modules.paddle2onnx.__version__} cannot write this model as "
-            f"ONNX of opset {opset}: {_reason(log)}."
+            f"ONNX of opset {opset}: {_reason(log)}; try another --opset, or export without --format onnx."
         )
     return modules.onnx.load_from_string(graph.read_bytes())
 
@@ -170,7 +170,7 @@ def _convert(model: str, params: str, opset: int, graph: Path, log: Path) -> Non
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     faulthandler.disable()  # it would still write to the terminal
-    # Without the name of a file, paddle2onnx returns the graph before it calls pip.
+    # Without a file name, paddle2onnx returns the graph before it calls pip.
     paddle2onnx = packages().paddle2onnx
     graph.write_bytes(paddle2onnx.export(model, params, None, opset_version=opset, auto_upgrade_opset=False))
 
@@ -183,7 +183,7 @@ def _reason(log: Path) -> str:
 
 
 def _settings(deploy: Deploy) -> dict[str, Any]:
-    """Return what deploy/onnx/infer.py needs to know."""
+    """Return the settings that deploy/onnx/infer.py reads."""
     return {
         "transforms": deploy.transforms,
         "test_config": deploy.test_config,

@@ -21,7 +21,7 @@ from paddleseg_ext.models.segmentor import Segmentor
 from paddleseg_ext.protocol.inference import InferenceProtocol
 from paddleseg_ext.protocol.settings import check_setting
 
-# PaddleSeg's choice of what runs in which precision under AMP.
+# PaddleSeg's precision of each operator under AMP.
 AMP_WHITE_LIST = {"elementwise_add", "batch_norm", "sync_batch_norm"}
 AMP_BLACK_LIST = {"bilinear_interp_v2"}
 
@@ -84,12 +84,12 @@ def evaluate(
         aug_eval, scales, flip_horizontal, flip_vertical, is_slide, stride, crop_size, resize_once, aug_average,
             aug_rescale, interpolation, slide_batch_size: See ``InferenceProtocol``.
         precision, amp_level: ``'fp16'`` evaluates with mixed precision.
-        num_workers: Reading processes.
+        num_workers: The number of processes that read samples.
         print_detail: Log the figures and draw a progress bar.
-        auc_roc: Also log the area under the ROC curve. Labels must not hold the ignore value; keeps all logits.
-        align_corners: For the resize of the logits to the original size. None resizes as the model's implementation
-            does: False for PaddleSeg's own models. A value that is not the model's is an error.
-        absent_classes: ``'zero'`` or ``'skip'``: decides about a class that occurs nowhere, see ``Figures``.
+        auc_roc: Also log the area under the ROC curve. Keeps all logits. Labels must not hold the ignore value.
+        align_corners: Used by the resize of the logits to the original size. None is the value of the model's
+            implementation: False for PaddleSeg's own models. A value that is not the model's is an error.
+        absent_classes: ``'zero'`` or ``'skip'``: the figures of a class that occurs nowhere, see ``Figures``.
 
     Raises:
         UserError: Empty data set, unusable sample or window, settings that contradict each other.

@@ -1,4 +1,4 @@
-"""From counted pixels to PaddleSeg's figures and a table of the classes."""
+"""PaddleSeg's figures and a table of the classes, computed from counted pixels."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from paddleseg.utils import metrics
 
 
 class Evaluation(NamedTuple):
-    """What ``evaluate`` returns: PaddleSeg's five results, in its order.
+    """The result of ``evaluate``: PaddleSeg's five results, in its order.
 
     Args:
         mean_iou: mIoU, from 0 to 1.

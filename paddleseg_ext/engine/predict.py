@@ -29,11 +29,11 @@ def predict(
 
     Args:
         model: Returns a list whose first item is the logits (N, num_classes, H, W).
-        transforms: The preprocessing; what it does to the size is undone in the result.
-        images: From ``find_images``.
-        save_dir: Gets ``label/``, ``pseudo_color_prediction/`` and ``added_prediction/``, see ``write_results``.
-        names: Of the classes.
-        colors: From ``visualize.palette``.
+        transforms: The preprocessing. The labels get the image's original size back.
+        images: The images that ``find_images`` found.
+        save_dir: The folder for the results, see ``write_results``.
+        names: The names of the classes.
+        colors: The colors of the classes, from ``visualize.palette``.
         protocol: How an image becomes labels.
 
     Raises:

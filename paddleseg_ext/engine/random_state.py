@@ -24,7 +24,7 @@ _WORD = 1 << 64
 
 
 def of_data() -> str:
-    """The state of Python's and numpy's generators, as a text of JSON, which Paddle's loader hands on as it is."""
+    """The state of Python's and numpy's generators, as a text of JSON, which Paddle's loader hands on unchanged."""
     version, words, gauss = random.getstate()
     kind, keys, *rest = np.random.get_state()
     state = {"python": [version, list(words), gauss], "numpy": [kind, np.asarray(keys).tolist(), *rest]}
@@ -35,7 +35,7 @@ def restore_of_data(state: Any) -> None:
     """Set Python's and numpy's generators.
 
     Args:
-        state: What ``of_data`` gave, or the value in that text. Version 0.1.0 wrote a Python literal.
+        state: The result of ``of_data``, or the value in that text. Version 0.1.0 wrote a Python literal.
 
     Raises:
         KeyError, TypeError, ValueError, SyntaxError: It is no such state.
@@ -102,7 +102,7 @@ def restore_of_paddle(state: Any) -> None:
     """Set Paddle's generator.
 
     Args:
-        state: What ``of_paddle`` gave. Version 0.1.0 wrote ``seed N``, or a pickle in base64; the latter is read
+        state: The result of ``of_paddle``. Version 0.1.0 wrote ``seed N``, or a pickle in base64; that pickle is read
             without running it.
 
     Raises:
@@ -149,7 +149,7 @@ def _generator_state(written: dict[str, Any]) -> Any:
     """The ``GeneratorState`` of Paddle that ``_as_json`` wrote down.
 
     Raises:
-        KeyError, TypeError, ValueError: It is none. Paddle itself checks nothing.
+        KeyError, TypeError, ValueError: ``state`` is not such a state. Paddle itself checks nothing.
     """
     engine = written.get("engine")
     if engine is not None and not (_ENGINE.fullmatch(engine) and all(int(word) < _WORD for word in engine.split())):

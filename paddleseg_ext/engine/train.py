@@ -104,7 +104,7 @@ def train(
 
 @dataclasses.dataclass
 class Progress:
-    """How far a run is. A checkpoint's ``trainer.json`` holds these fields beside the random states."""
+    """The progress of a run. A checkpoint's ``trainer.json`` holds these fields beside the random states."""
 
     iter: int = 0
     data_seed: int = 0
@@ -261,7 +261,7 @@ def _beginning(
     ema_model: Optional[paddle.nn.Layer],
     iters: int,
 ) -> tuple[Progress, dict[str, Any]]:
-    """Load ``resume_model`` if there is one; returns how far the run is, and all that its ``trainer.json`` holds."""
+    """Load ``resume_model`` if it is given. Return the progress of the run and the content of its ``trainer.json``."""
     progress = Progress(data_seed=random_state.data_seed())
     if resume_model is None:
         return progress, {}

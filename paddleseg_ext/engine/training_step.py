@@ -55,7 +55,7 @@ class TrainingStep:
         self._losses, self._precision, self._amp_level = losses, precision, amp_level
 
     def losses(self, data: dict[str, Any]) -> tuple[paddle.Tensor, list[paddle.Tensor]]:
-        """Return the loss of a batch and its parts: the weighted losses of the outputs, which it is the sum of.
+        """Return the loss of a batch and its parts: the weighted losses of the outputs. The loss is their sum.
 
         Args:
             data: ``img``, float32 (N, C, H, W); ``label``, integers (N, H, W); ``edge``, like it, if a loss needs one.

@@ -68,7 +68,9 @@ class Entry:
                 with write_whole(target) as temporary:
                     self._copy(temporary)
         except OSError as error:
-            raise UserError(f"{target} cannot be written: {error.strerror or error}.") from error
+            raise UserError(
+                f"{target} cannot be written: {error.strerror or error}; make room, or choose another folder."
+            ) from error
         return True
 
     def _copy(self, path: Path) -> None:
@@ -222,7 +224,7 @@ def _damage_named(source: Path) -> Iterator[None]:
     except _DAMAGED as error:
         raise UserError(_damaged(source, one_line(error))) from error
     except OSError as error:
-        # gzip's own errors have no number. A full disk or a missing right has one, and is reported as it is.
+        # gzip's own errors have no number. A full disk or a missing right has one, and is reported unchanged.
         if error.errno is not None:
             raise
         raise UserError(_damaged(source, str(error))) from error
@@ -233,7 +235,7 @@ def _damaged(source: Path, reason: str) -> str:
 
 
 def is_whole_png(path: Path) -> bool:
-    """Whether a PNG file is complete, that is, ends with its end mark."""
+    """Return whether a PNG file is complete, that is, ends with its end mark."""
     try:
         with open(path, "rb") as file:
             file.seek(-12, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""How the published implementations draw the first weights of their heads.
+"""The first weights of the heads, drawn as the published implementations do.
 
 Backbones start from ImageNet weights everywhere. Heads start from the weights drawn here.
 """

@@ -21,7 +21,7 @@ from paddleseg_ext.errors import UserError
 
 @dataclass(frozen=True)
 class Layout:
-    """What implementations of every model disagree about.
+    """The differences between implementations that every model has.
 
     Attributes:
         align_corners: Replaces the model's argument ``align_corners``; None: the argument counts.
@@ -45,7 +45,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class PSPNetLayout(Layout):
-    """How one published PSPNet differs from the others.
+    """The differences of one published PSPNet from the others.
 
     Attributes:
         reversed_bins: Whether the finest level of the pyramid follows the feature in the concatenation, and the
@@ -91,7 +91,7 @@ PSPNET = {
 
 @dataclass(frozen=True)
 class PSANetLayout(Layout):
-    """How one published PSANet differs from the others.
+    """The differences of one published PSANet from the others.
 
     Attributes:
         branch_order: Order in which a bi-directional head concatenates its two attended maps.
@@ -137,7 +137,7 @@ PSANET = {
 
 @dataclass(frozen=True)
 class ISANetLayout(Layout):
-    """How one published ISANet differs from the others.
+    """The differences of one published ISANet from the others.
 
     Attributes:
         fuse_kernel: Kernel of the convolution over the concatenated maps.

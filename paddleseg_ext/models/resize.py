@@ -37,7 +37,7 @@ def resize(
         x: A floating point map.
         size: Two ints or 0-D integer tensors.
         align_corners: Whether the centers of the corner pixels match: a bool, or a 0-D bool tensor.
-        align_mode: What matches without align_corners. 0: half-pixel centers. 1: PaddlePaddle's older rule, by which
+        align_mode: The points that match without align_corners. 0: half-pixel centers. 1: PaddlePaddle's older rule:
             output o reads input ``o * scale``.
     """
     if all(isinstance(side, int) for side in size) and tuple(size) == tuple(x.shape[2:]):

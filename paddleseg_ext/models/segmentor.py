@@ -1,4 +1,4 @@
-"""What the three models share: a backbone, a head that gives logits at the features' size, the resize of the logits."""
+"""The base class of the three models: a backbone, a head with logits at the features' size, a resize of the logits."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Optional

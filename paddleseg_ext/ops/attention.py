@@ -74,7 +74,7 @@ def point_wise_attention(
         mask_size: (mask_h, mask_w), or one integer for both.
         normalization_factor: Divides the sum; None stands for mask_h * mask_w, as in mmsegmentation.
         psa_softmax: Whether the weights go through a softmax over dimension 1.
-        backend: As in :func:`psamask`.
+        backend: See :func:`psamask`.
 
     Returns:
         (N, C, H, W).
@@ -129,7 +129,7 @@ def _sums(
 
 
 def _is_too_large_at_once(logits: paddle.Tensor) -> bool:
-    """Whether to compute the attention map in bands. Programs and gradients need the whole map."""
+    """Return whether to compute the attention map in bands. Programs and gradients need the whole map."""
     if not paddle.in_dynamic_mode() or paddle.is_grad_enabled():
         return False
     count, _, height, width = logits.shape

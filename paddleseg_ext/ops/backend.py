@@ -29,16 +29,14 @@ def selected_backend() -> str:
     if wish not in ("auto", "compiled", "native"):
         raise UserError(f"{VARIABLE} must be auto, compiled or native, not {wish!r}.")
     if wish == "native":
-        logger.info(f"psamask: native backend, as asked for (--ops or {VARIABLE}).")
+        logger.info(f"psamask: native backend, as --ops or {VARIABLE} demands.")
         return "native"
     path = library.load()
     if path:
         logger.info(f"psamask: compiled backend, {path}.")
         return "compiled"
     if wish == "compiled":
-        raise UserError(
-            f"The compiled psamask was asked for (--ops or {VARIABLE}), but it cannot be used: {library.why_not()}"
-        )
+        raise UserError(f"--ops or {VARIABLE} demands the compiled psamask, but it cannot be used: {library.why_not()}")
     logger.warning(f"psamask: native backend (slower), because the compiled one cannot be used: {library.why_not()}")
     return "native"
 

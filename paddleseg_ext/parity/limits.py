@@ -68,7 +68,7 @@ class Difference:
 
 
 def differences(ours: Answer, theirs: Answer, depth: int) -> list[Difference]:
-    """The difference of every entry ``dtype/step/name`` of two answers (see ``our_side.run``).
+    """Return the difference of every entry ``dtype/step/name`` of two answers (see ``our_side.run``).
 
     Args:
         depth: Depth of the ResNet; the limits of gradients depend on it.
@@ -81,7 +81,8 @@ def differences(ours: Answer, theirs: Answer, depth: int) -> list[Difference]:
     )
     if left != right:
         raise UserError(
-            f"The two models have different parameters; only one of them has {', '.join(sorted(left ^ right))}."
+            f"The two models have different parameters; only one of them has {', '.join(sorted(left ^ right))}; "
+            "give both sides the same settings."
         )
     if int(ours["checksum"]) != int(theirs["checksum"]):
         raise UserError("The two sides drew different weights; use NumPy versions that are closer to each other.")
@@ -96,7 +97,8 @@ def differences(ours: Answer, theirs: Answer, depth: int) -> list[Difference]:
         ours_, theirs_ = (np.asarray(side[entry], "float64") for side in (ours, theirs))
         if ours_.shape != theirs_.shape:
             raise UserError(
-                f"{entry} has the shape {list(ours_.shape)} in our model, but {list(theirs_.shape)} in the peer."
+                f"{entry} has the shape {list(ours_.shape)} in our model, but {list(theirs_.shape)} in the peer; "
+                "give both sides the same settings."
             )
         measure, limit = _rule(dtype, step, name, theirs_, depth, median[dtype])
         difference = np.abs(ours_ - theirs_)

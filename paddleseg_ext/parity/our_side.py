@@ -14,7 +14,7 @@ from paddleseg_ext.models import ISANet, PSANet, PSPNet
 from paddleseg_ext.models.resize import resize
 from paddleseg_ext.parity.peer_side.draw import checksum, draw_batch, draw_calibrated
 
-# In the order of Paddle's guide to reproducing a paper.
+# The order is that of Paddle's guide to reproducing a paper.
 STEPS = ("forward", "metric", "loss", "backward", "train")
 BACKBONES = {18: ResNet18_v1c, 50: ResNet50_v1c, 101: ResNet101_v1c}
 MODELS = ("pspnet", "psanet", "isanet")
@@ -23,19 +23,19 @@ Tensors = dict[str, paddle.Tensor]
 
 
 def default_settings(**changes: Any) -> dict[str, Any]:
-    """The settings of a comparison, for both sides. They are JSON; ``peer`` and ``model`` have no default.
+    """Return the settings of a comparison, for both sides. They are JSON; ``peer`` and ``model`` have no default.
 
     Settings:
-        depth, output_stride: Of the ResNet.
+        depth, output_stride: The depth and the output stride of the ResNet.
         size, mask_size: (height, width) of the images and of PSANet's mask.
-        align_corners, num_classes, dropout: Of the model.
+        align_corners, num_classes, dropout: Arguments of the model.
         base_channels: Width of the ResNet's first stage, 64 as published.
-        seed: Of weights and batches.
+        seed: The seed of weights and batches.
         batch: Images per batch in the forward and metric steps.
         training_batch: Images per batch in the other steps.
-        iterations: Of the train step.
+        iterations: The number of iterations in the train step.
         training_batches: The number of different batches of the train step, which takes them in turn.
-        dtypes, steps: What to compute.
+        dtypes, steps: The precisions and the steps to compute.
     """
     return {
         "depth": 18,
@@ -58,7 +58,7 @@ def default_settings(**changes: Any) -> dict[str, Any]:
 
 
 def build(settings: dict[str, Any]) -> paddle.nn.Layer:
-    """Our model in the peer's layout, with the widths of the peer's model in ``peer_side/networks.py``."""
+    """Return our model in the peer's layout, with the widths of the peer's model in ``peer_side/networks.py``."""
     depth, peer, width = settings["depth"], settings["peer"], settings["base_channels"]
     backbone = BACKBONES[depth](output_stride=settings["output_stride"], base_channels=width)
     auxiliary, main = backbone.feat_channels[2:]
@@ -147,7 +147,7 @@ def _batch(settings: dict[str, Any], count: int, seed: int, dtype: str) -> tuple
 def _loss(
     model: paddle.nn.Layer, settings: dict[str, Any], images: paddle.Tensor, labels: paddle.Tensor
 ) -> paddle.Tensor:
-    """Main loss plus 0.4 times the auxiliary loss.
+    """Return the main loss plus 0.4 times the auxiliary loss.
 
     SSSegmentation averages over the pixels that are not ignored, mmsegmentation over all pixels. PaddleSeg's loss
     computes the share of pixels that are not ignored in float32. For float64 the loss is averaged over all pixels,
@@ -161,7 +161,7 @@ def _loss(
 
 
 def _metric(settings: dict[str, Any], logits: paddle.Tensor, labels: paddle.Tensor) -> dict[str, Any]:
-    """PaddleSeg's metrics, of the logits resized to the labels."""
+    """Return PaddleSeg's metrics of the logits, resized to the size of the labels."""
     predictions = paddle.argmax(resize(logits, labels.shape[1:], settings["align_corners"]), axis=1, dtype="int32")
     areas = metrics.calculate_area(predictions, labels.astype("int32"), settings["num_classes"], 255)
     class_iou, miou = metrics.mean_iou(*areas)

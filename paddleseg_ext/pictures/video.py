@@ -27,7 +27,7 @@ class Video:
     Attributes:
         path: The file.
         frame_count: The number of frames, as the file says; -1 if it does not say.
-        frames_per_second: As the file says; 25 if it does not.
+        frames_per_second: The rate that the file states; 25 if it states none.
         frames_read: The number of frames that ``frames`` has given so far.
 
     Raises:
@@ -79,7 +79,7 @@ def write_video(path: Union[str, Path], frames_per_second: float) -> Iterator[Ca
 
     Args:
         path: A ``.mp4`` file; it will be MPEG-4.
-        frames_per_second: Of the video.
+        frames_per_second: The rate of the video.
 
     Yields:
         A function of a frame, uint8 (H, W, 3), blue green red.

@@ -75,7 +75,7 @@ def overlay(
     """Mix the image with the colors of its label map.
 
     Args:
-        num_classes: Where the label is not below this, the image stays as it is.
+        num_classes: Where the label is not below this, the image stays unchanged.
         weight: The share of the image, from 0 to 1.
 
     Returns:

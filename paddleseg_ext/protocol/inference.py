@@ -19,13 +19,13 @@ from paddleseg_ext.protocol.rescaled_views import RescaledViews
 from paddleseg_ext.protocol.settings import check_setting, check_window
 from paddleseg_ext.protocol.windows import slide_logits
 
-# What the transforms did to the size of an image, in their order: ("resize", (height, width)) and the like.
+# The changes of an image's size by the transforms, in their order, such as ("resize", (height, width)).
 _Steps = tuple[tuple[str, tuple[int, ...]], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class InferenceProtocol:
-    """How one image becomes logits at its original size. The fields are keys of ``test_config``.
+    """The steps from one image to logits at its original size. The fields are keys of ``test_config``.
 
     The defaults, and PaddleSeg's own keys, compute what ``paddleseg.core.infer`` does. The other keys are for the
     protocols of the other published implementations.
@@ -40,27 +40,27 @@ class InferenceProtocol:
             their results are averaged where they overlap.
         stride, crop_size: (width, height) in pixels.
         slide_batch_size: The number of windows in one call of the model. It changes speed and memory, no result.
-        align_corners: For the bilinear resizes of logits, and of the network's input to a scale. ``load_config`` copies
+        align_corners: Used by the bilinear resizes of logits and of the network's input. ``load_config`` copies
             it from the model, so a YAML does not set it. With ``resize_once`` it must equal the model's.
         resize_once: Resize the logits of the features directly to the original size, as SSSegmentation does. Otherwise
             the model resizes them to the size of its input, and a second resize follows. It needs a model with
             ``feature_logits``, and whole images.
-        aug_average: What is averaged over the views:
+        aug_average: The values that are averaged over the views:
 
             * ``'logits'``: as PaddleSeg does.
             * ``'softmax'``: probabilities at the original size, as mmsegmentation does.
             * ``'window'``: probabilities of each window and its mirror images, as semseg does. Then the windows are put
               together, and the result is resized to the original size like a picture.
-        aug_rescale: What ``scales`` resize:
+        aug_rescale: The image that ``scales`` resize:
 
             * ``'tensor'``: the network's input, as PaddleSeg and SSSegmentation do.
             * ``'image'``: the image from the file, to a multiple of its own size, as mmsegmentation 1.x does.
             * ``'base'``: the image from the file, to fit a multiple of the box in the transforms, as mmsegmentation 0.x
               does. The published ms+flip figures of mmsegmentation were measured so. They differ from those of
               ``'image'`` where the box is not the size of the image: on VOC and ADE20K.
-        interpolation: For the resize of logits from the network's input to the original size: ``'linear'``, or
-            ``'cubic'`` as openseg.pytorch does. ``'cubic'`` is OpenCV's, with half-pixel centers; ``align_corners``
-            does not change it.
+        interpolation: The resize of logits from the size of the network's input to the original size: ``'linear'``, or
+            ``'cubic'`` as openseg.pytorch does. ``'cubic'`` is OpenCV's. It uses half-pixel centers and ignores
+            ``align_corners``.
 
     Raises:
         UserError: A value is of the wrong kind, or two values contradict each other.
@@ -87,8 +87,8 @@ class InferenceProtocol:
             check_window(self.crop_size, self.stride)
         if self.resize_once and self.is_slide:
             raise UserError(
-                "resize_once is for whole images, because the logits of windows are put together at the size of the "
-                "network's input; leave resize_once or is_slide out."
+                "resize_once works on whole images only: windows are joined at the size of the network's input; "
+                "leave resize_once or is_slide out."
             )
         for key, value in (("aug_average", "window"), ("interpolation", "cubic")):
             if self.resize_once and getattr(self, key) == value:
@@ -198,7 +198,7 @@ class InferenceProtocol:
             if not isinstance(outputs, collections.abc.Sequence):
                 raise TypeError(f"The model must return a list of logits, not {type(outputs).__name__}.")
             logits = outputs[0].transpose([0, 3, 1, 2]) if channels_last else outputs[0]
-            # AMP is for the model only: sums of windows, and what follows, would lose too much in fp16.
+            # AMP is for the model only: sums of windows and the later steps would lose too much in fp16.
             return logits.astype("float32") if logits.dtype in (paddle.float16, paddle.bfloat16) else logits
 
         def averaged(part: paddle.Tensor) -> paddle.Tensor:

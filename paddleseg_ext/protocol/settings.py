@@ -11,8 +11,8 @@ def overruled(test_config: dict[str, Any], flags: dict[str, Any]) -> dict[str, A
     """Return ``test_config`` of a YAML with the flags of a command line in it.
 
     Args:
-        test_config: Is not changed.
-        flags: By the names of the keys. None and False mean that a flag was not given; it changes nothing then.
+        test_config: The section of the YAML. It is not changed.
+        flags: {key of ``test_config``: value of the flag}. None and False mean that the flag was not given.
 
     Raises:
         UserError: A flag needs ``aug_eval``, and neither the YAML nor the command line sets it.

@@ -60,13 +60,13 @@ def _adds_up_in_numpy(images: paddle.Tensor) -> bool:
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:
-    """Where the windows along one axis begin."""
+    """Return the first pixels of the windows along one axis."""
     steps = max(length - window + stride - 1, 0) // stride
     return [max(min(step * stride, length - window), 0) for step in range(steps + 1)]
 
 
 def _coverage(starts: Sequence[int], window: int, length: int) -> np.ndarray:
-    """For each pixel along one axis, the number of windows that contain it: float64 (length,)."""
+    """Return the number of windows that contain each pixel along one axis: float64 (length,)."""
     seen = np.zeros(length)
     for start in starts:
         seen[start : start + window] += 1

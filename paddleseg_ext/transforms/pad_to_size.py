@@ -36,7 +36,7 @@ class PadToSize:
         position: ``right_bottom`` (padding on the right and at the bottom) or ``center``.
         im_padding_value: The image's value: one number, or one for each channel.
         label_padding_value: The labels' value, 0 to 255.
-        at_least: A side that is larger than its target stays as it is.
+        at_least: A side that is larger than its target stays unchanged.
         size_divisor: Each side of the result grows to a multiple of this number.
 
     Raises:

@@ -31,7 +31,7 @@ def channels(image: np.ndarray) -> int:
 
 
 def undo_needed(data: dict[str, Any]) -> bool:
-    """Whether ``trans_info`` must say how to undo a transform, because the label is not transformed.
+    """Return whether ``trans_info`` must say how to undo a transform, because the label is not transformed.
 
     PaddleSeg transforms labels along with images only in training; ``gt_fields`` names them.
     """

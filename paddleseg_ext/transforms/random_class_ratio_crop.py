@@ -87,7 +87,7 @@ class RandomClassRatioCrop:
         return slice(top, top + crop_height), slice(left, left + crop_width)
 
     def _class_counts(self, label: np.ndarray) -> np.ndarray:
-        """How many pixels each label has, int64; without the ignored label."""
+        """Return the number of pixels of each label, int64, without the ignored label."""
         if label.dtype == np.uint8 and label.size < 1 << 24:
             # Ten times as fast as sorting. It counts in float32, which is exact below 2**24.
             counts = cv2.calcHist([label], [0], None, [256], [0, 256]).ravel().astype(np.int64)

@@ -19,7 +19,7 @@ def compose(self: T.Compose, data: dict[str, Any]) -> dict[str, Any]:
     """PaddleSeg's ``Compose.__call__``, but an image stays 8-bit if the first transform has ``takes_eight_bit``.
 
     Args:
-        data: As for PaddleSeg. ``img`` is a path, or an array, which is used as it is.
+        data: PaddleSeg's dict. ``img`` is a path, or an array, which is used unchanged.
 
     Returns:
         ``data``, with ``img`` in float32, as from PaddleSeg.

@@ -69,11 +69,11 @@ class MapStream(io.RawIOBase):
         self._data, self._at, self._most = data, 0, most_at_once
 
     def readable(self) -> bool:
-        """True."""
+        """Return True: a content can be read and sought."""
         return True
 
     def seekable(self) -> bool:
-        """True."""
+        """Return True: a content can be read and sought."""
         return True
 
     def tell(self) -> int:
@@ -89,9 +89,9 @@ class MapStream(io.RawIOBase):
         return at
 
     def read(self, size: Optional[int] = -1) -> bytes:
-        """Return up to ``size`` bytes; all that follow if it is None or negative."""
+        """Return up to ``size`` bytes; the rest of the file if it is None or negative."""
         if self._most is not None and size is not None and size > self._most:
-            raise Refused("is a zip archive with a directory too large to be true")
+            raise Refused("is a zip archive with a directory too large to be true; it is damaged, use another copy")
         end = len(self._data) if size is None or size < 0 else self._at + size
         taken = self._data[self._at : end]
         self._at += len(taken)

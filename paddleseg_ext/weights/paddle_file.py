@@ -125,13 +125,13 @@ class _Kind(Placeholder):
         self.byte_order = ">" if state[1] == ">" else "<"
 
     def storage_kind(self) -> str:
-        # The hash of anything but text may take for ever: see plain_key.
+        # Only text is sure to have a cheap hash: see plain_key.
         if type(self.code) is not str:
             raise TypeError("a dtype without its name")
         # Paddle does not have uint16. It writes the bits of bfloat16 under that name.
         kind = {"u2": BFLOAT16, "b1": "?"}.get(self.code, self.code)
         if kind != BFLOAT16 and kind not in ("?", "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "c8", "c16"):
-            raise Refused(f"holds numbers of the kind {shown(self.code)}, which weights do not have")
+            raise Refused(f"holds numbers of the kind {shown(self.code)}, as no weights do; use another file")
         return kind
 
 
@@ -199,7 +199,7 @@ def _resolve(module: str, name: str) -> Global:
 
 
 def _no_persistent_id(_: Any) -> None:
-    raise Refused("refers to objects outside of itself, which no Paddle file does")
+    raise Refused("refers to objects outside of itself, which no Paddle file does; use a file from a source you trust")
 
 
 # Archives
@@ -271,7 +271,7 @@ class _Bounded(io.RawIOBase):
         content = self._stream.read(min(size, self._left + 1))
         self._left -= len(content)
         if self._left < 0:
-            raise Refused(f"grows to more than {MOST_EXPANSION} times its {self._size} bytes, which weights do not")
+            raise Refused(f"grows to more than {MOST_EXPANSION} times its {self._size} bytes; use another copy")
         return content
 
 

@@ -4,8 +4,8 @@ A pickle is a program for a small stack machine. Python's own machine lets this 
 function. This machine does not import, does not access attributes, and calls only the builders that its owner gives it,
 so there is nothing to break out of. It follows the opcodes of protocols 0 to 5 as ``pickletools`` documents them.
 
-The result is bounded too: by the number of opcodes, by the bytes that builders may copy, and by the depth and the size
-of the result, in which a shared object counts each time.
+Four limits hold for every pickle: the number of opcodes, the bytes that builders may copy, and the depth and the size
+of the result. A shared object counts each time.
 """
 
 import struct
@@ -24,15 +24,16 @@ MOST_COPIED = 1 << 26  # bytes, besides twice those of the file
 MOST_NESTING = 100
 MOST_ITEMS = 10_000_000
 LONGEST_LINE = 1 << 20
-LONGEST_INTEGER = 256  # bytes; text of integers is held to as many digits
+LONGEST_INTEGER = 256  # bytes; also the largest number of digits of an integer in text
 
+_REMEDY = "use a file from a source you trust or save the model's state_dict() alone"
 _BYTES_PER_ITEM = 64  # about the size of an entry of a copied list or dict
 _PLAIN_KEYS = (str, int, float, bool, type(None))
 _SIZED = (str, list, tuple, dict, set, frozenset)
 
 
 class Placeholder:
-    """Replaces an object that nobody needs. All that a pickle puts into it is forgotten."""
+    """Replaces an object that is not needed. Everything that a pickle puts into it is forgotten."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -50,7 +51,7 @@ class Global:
 
     Attributes:
         name: ``module.name``.
-        build: Is called instead of what has that name.
+        build: The function that is called instead of the one with that name.
         copies: Whether ``build`` copies the containers and texts in its arguments.
     """
 
@@ -69,10 +70,7 @@ def placeholder(name: str) -> Global:
 
 def unknown_global(name: str) -> Refused:
     """Return the refusal of a file that asks for ``name``."""
-    return Refused(
-        f"asks for {shown(name)}, which a checkpoint of weights does not need; nothing was run, use a file from a "
-        "source you trust or save the model's state_dict() alone"
-    )
+    return Refused(f"asks for {shown(name)}, which weights do not need; nothing was run, {_REMEDY}")
 
 
 def build_dict(pairs: Any = ()) -> dict[Any, Any]:
@@ -108,7 +106,7 @@ def plain_key(key: Any) -> Any:
         for part in parts
     ):
         return key
-    raise Refused("uses something other than plain text and numbers as keys, which no checkpoint of weights does")
+    raise Refused(f"uses keys that are not plain text or numbers, as no weights do; {_REMEDY}")
 
 
 class Machine:
@@ -156,7 +154,7 @@ class Machine:
             if action is None:
                 raise ValueError(f"byte {self._at - 1} is no pickle opcode: {opcode:#04x}")
             action(self)
-        raise Refused(f"takes more than {MOST_OPCODES} steps to read, which no checkpoint of weights needs")
+        raise Refused(f"takes more than {MOST_OPCODES} steps to read, as no weights do; {_REMEDY}")
 
     # What follows each opcode in the data
 
@@ -169,7 +167,7 @@ class Machine:
         return taken
 
     def _take_bytes(self, count: int) -> memoryview:
-        """Like ``_take``, but without a copy: the bytes may be a large array that nobody needs."""
+        """Take bytes as ``_take`` does, but without a copy: the bytes may be a large array that is not needed."""
         if count > len(self._data) - self._at:
             raise ValueError(f"{count} bytes announced at byte {self._at} are not there")
         self._at += count
@@ -232,7 +230,7 @@ class Machine:
 
     def _long(self, size: int) -> None:
         if size > LONGEST_INTEGER:
-            raise Refused(f"holds an integer of {size} bytes, which no checkpoint of weights does")
+            raise Refused(f"holds an integer of {size} bytes, as no weights do; {_REMEDY}")
         self._push(int.from_bytes(self._take(size), "little", signed=True))
 
     # Filling containers
@@ -285,7 +283,7 @@ class Machine:
             if type(argument) in _SIZED:
                 self._copies_left -= len(argument) * (1 if type(argument) is str else _BYTES_PER_ITEM)
         if self._copies_left < 0:
-            raise Refused("copies its data over and over, which no checkpoint of weights does")
+            raise Refused(f"copies its data over and over, as no weights do; {_REMEDY}")
         self._push(function.build(*arguments))
 
     def _reduce(self) -> None:
@@ -316,11 +314,11 @@ class Machine:
 
     def _refuse_opcode(self) -> None:
         name = _REFUSED_OPCODES[self._data[self._at - 1]]
-        raise Refused(f"uses the pickle opcode {name}, which a checkpoint of weights does not need; nothing was run")
+        raise Refused(f"uses the pickle opcode {name}, which weights do not need; nothing was run, {_REMEDY}")
 
 
 def refuse_tangles(root: Any) -> None:
-    """Raise ``Refused`` if code that walks ``root`` by recursion could fail or take for ever.
+    """Raise ``Refused`` if code that walks ``root`` by recursion could fail or take forever.
 
     That is the case if a container holds itself, if there are more than ``MOST_NESTING`` levels, or if there are more
     than ``MOST_ITEMS`` items, where a shared item counts each time.
@@ -338,14 +336,14 @@ def refuse_tangles(root: Any) -> None:
             levels = 1 + max((measures[id(child)][0] for child in inner), default=0)
             items = len(_children(item)) + sum(measures[id(child)][1] for child in inner)
             if levels > MOST_NESTING or items > MOST_ITEMS:
-                raise Refused("nests its data deeper than a checkpoint of weights does")
+                raise Refused(f"nests its data deeper than weights do; {_REMEDY}")
             measures[id(item)] = levels, items
             entered.remove(id(item))
             path.pop()
         else:
             entered.add(id(item))
             if any(id(child) in entered for child in inner):
-                raise Refused("holds a list or dict that contains itself, which no checkpoint of weights does")
+                raise Refused(f"holds a list or dict that contains itself; {_REMEDY}")
             path.extend(child for child in inner if id(child) not in measures)
 
 
@@ -360,7 +358,7 @@ def _children(item: Any) -> Collection[Any]:
 
 def _decimal(line: bytes) -> int:
     if len(line) > LONGEST_INTEGER:
-        raise Refused(f"holds an integer of {len(line)} digits, which no checkpoint of weights does")
+        raise Refused(f"holds an integer of {len(line)} digits, as no weights do; {_REMEDY}")
     return int(line)
 
 

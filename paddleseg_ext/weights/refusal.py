@@ -15,10 +15,10 @@ class Refused(Exception):
 
 
 def shown(text: object, limit: int = 120) -> str:
-    """Return ``text``, which comes from a file that nobody vouches for, so that it fits into one line of a message.
+    """Return ``text``, which comes from a file that may be hostile, in a form that fits into one line of a message.
 
-    Only text, integers and errors are written out. Of other objects only the type is named, because to write out nested
-    objects can take for ever.
+    Only text, integers and errors are written out. Of other objects only the type is named, because writing out
+    nested objects can take forever.
     """
     text = str(text) if isinstance(text, (str, int, Exception)) else f"a {type(text).__name__}"
     if not text.isprintable():

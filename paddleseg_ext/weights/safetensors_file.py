@@ -35,7 +35,7 @@ def read(data: mmap) -> dict[str, np.ndarray]:
             data[8:start].decode("utf-8"), object_pairs_hook=_without_repetition, parse_int=_small_integer
         )
     except RecursionError:
-        raise Refused("nests its header deeper than a safetensors file does; use another copy") from None
+        raise Refused("has a header with too many levels; it is damaged, use another copy") from None
     if type(header) is not dict:
         raise Refused("has a header that is not a table of tensors; use another copy")
     header.pop("__metadata__", None)

@@ -65,7 +65,7 @@ class Storage:
         if not all(type(size) is int and 0 <= size < 1 << 48 for size in sizes) or len(shape) != len(strides):
             raise Refused("describes a tensor by something other than sizes; it is damaged, use another copy")
         if len(shape) > MOST_AXES:
-            raise Refused(f"holds a tensor of {len(shape)} axes, but numpy has at most {MOST_AXES}")
+            raise Refused(f"holds a tensor of {len(shape)} axes, but numpy has at most {MOST_AXES}; use another copy")
         numbers = self._numbers(kind)
         count = 1
         for size in shape:
@@ -79,7 +79,7 @@ class Storage:
                 "another copy"
             )
         if count > max(numbers.size, MOST_REPEATED):
-            raise Refused(f"holds a tensor that makes {count} elements out of {numbers.size}, which weights do not do")
+            raise Refused(f"holds a tensor that makes {count} elements out of {numbers.size}; use another copy")
         width = numbers.dtype.itemsize
         return _read_only(
             np.ndarray(tuple(shape), numbers.dtype, numbers, offset * width, tuple(step * width for step in strides))
@@ -89,7 +89,7 @@ class Storage:
         """Return the whole storage as a read-only array of ``shape``.
 
         Args:
-            kind: As in ``view``.
+            kind: See ``view``.
             first_axis_fastest: Neighbors along the first axis are neighbors in the file, not those along the last axis.
 
         Raises:
@@ -129,7 +129,7 @@ def _plain_shape(shape: Sequence[int]) -> tuple[int, ...]:
     for size in shape:
         product *= max(size, 1)
     if product >= 1 << 48:
-        raise Refused("holds an empty tensor of a shape that numpy cannot have")
+        raise Refused("holds an empty tensor of a shape that numpy cannot have; it is damaged, use another copy")
     return tuple(shape)
 
 

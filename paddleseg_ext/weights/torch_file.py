@@ -3,7 +3,7 @@
 PyTorch writes a zip archive since version 1.6. Before, and today with ``_use_new_zipfile_serialization=False``, it
 wrote pickles, followed by raw storages. Both formats are read.
 
-The result is what torch.save got: dicts, lists, numbers and text unchanged, each tensor as an array. The arrays are
+The result equals what torch.save got: dicts, lists, numbers and text unchanged, each tensor as an array. The arrays are
 read-only views of the memory map, so nothing is read from the disk before it is used. Only bfloat16, which becomes
 float32, and numbers of big-endian machines are copied; float16 stays float16. An ``OrderedDict`` becomes a dict, a
 ``torch.Size`` a tuple, a ``torch.device`` text. Types and dtypes become ``Global``. The few objects that training tools
@@ -74,7 +74,8 @@ def read_zip(members: MappedZip) -> Any:
         version = int(bytes(members[f"{folder}version"][:16]))
         if version > NEWEST_ZIP_VERSION:
             raise Refused(
-                f"is of version {version} of PyTorch's file format, but {NEWEST_ZIP_VERSION} is the newest known"
+                f"has version {version} of PyTorch's file format, but the newest supported is {NEWEST_ZIP_VERSION}; "
+                "save it again with an older PyTorch"
             )
     byte_order: ByteOrder = "<"
     if f"{folder}byteorder" in members:
@@ -132,17 +133,17 @@ def read_legacy(data: mmap) -> Any:
         kind, numel = kinds[key]
         size = numel * _width(kind)
         if int.from_bytes(data[at : at + 8], "little") != numel or at + 8 + size > len(data):
-            raise Refused(f"ends before its storage {shown(key)} does, or is damaged there; fetch or copy it again")
+            raise Refused(f"ends inside its storage {shown(key)}, or is damaged there; fetch or copy it again")
         places[key] = Storage(whole[at + 8 : at + 8 + size])
         at += 8 + size
     return machine.run(start)[0]
 
 
 def _storage_named_by(persistent_id: Any) -> tuple[Optional[str], str, int, int]:
-    """Return (kind, key, number of elements, first element) of what torch.save writes instead of a storage."""
+    """Return (kind, key, number of elements, first element) of the tuple that stands for a storage."""
     what, storage_type, key, _, numel, *view = persistent_id
     if (type(what), type(key), type(numel)) != (str, str, int) or what != "storage" or not 0 <= numel < 1 << 48:
-        raise Refused("describes a storage otherwise than torch.save does; it is damaged, use another copy")
+        raise Refused("describes a storage in another way than torch.save does; it is damaged, use another copy")
     if not isinstance(storage_type, Global) or storage_type.name not in _STORAGE_KINDS:
         raise TypeError("a storage without its type")
     # Before 0.4 a view of a storage was a storage of its own: (key, first element, number of elements).

@@ -1,7 +1,7 @@
 """Any file of weights, opened once. Its content decides how it is read, not its name.
 
 All code in this package that reads weights uses this module. Nothing in a file is run, and nothing is imported for it.
-The depth and size of what it holds, and the time that it takes, are bounded.
+The depth, the size and the reading time of a file have limits.
 """
 
 from mmap import mmap

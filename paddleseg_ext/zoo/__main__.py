@@ -57,7 +57,9 @@ def parse(arguments: Sequence[str]) -> Namespace:
     )
     parser.add_argument("--json", action="store_true", help="list and show: print JSON.")
     parser.add_argument(
-        "--checkpoint", metavar="FILE", help="convert: the published file, if you have it; then nothing is fetched."
+        "--checkpoint",
+        metavar="FILE",
+        help="convert: the published file, if you have it; it is then not fetched.",
     )
     parser.add_argument(
         "--output",

@@ -28,6 +28,7 @@ from paddleseg_ext.models.segmentor import Segmentor
 from paddleseg_ext.zoo import curves
 
 _DATA_SETS = {"PascalVOC": "voc12aug", "ADE20K": "ade20k", "Cityscapes": "cityscapes"}
+_POSITIONS = {"center": "center", "right_bottom": "right and bottom"}
 # Replaces weights that Paddle would draw, because drawing takes most of the time of building.
 _UNDRAWN = 0.5
 
@@ -250,7 +251,7 @@ def _psanet(model: PSANet) -> tuple[dict[str, Any], dict[str, Any]]:
         "proj": {**_conv(psa.proj), "padding": psa.proj._conv._padding},
         "fuse": _conv(head.conv_bn_relu),
         **_dropout(head.dropout),
-        "initialisation": _initialization(model.classifiers[0]),
+        "initialization": _initialization(model.classifiers[0]),
     }
     return main, _aux_head(auxiliary.conv_bn_relu, auxiliary.dropout)
 
@@ -266,7 +267,7 @@ def _pspnet(model: PSPNet) -> tuple[dict[str, Any], dict[str, Any]]:
         "level": _alike([_conv(stage[1]) for stage in pyramid.stages]),
         "fuse": _conv(pyramid.conv_bn_relu2),
         **_dropout(head.dropout),
-        "initialisation": _initialization(model.classifiers[0]),
+        "initialization": _initialization(model.classifiers[0]),
     }
     return main, _aux_head(auxiliary.conv_bn_relu, auxiliary.dropout)
 
@@ -283,7 +284,7 @@ def _isanet(model: ISANet) -> tuple[dict[str, Any], dict[str, Any]]:
         "branches": ["attended", "feature"] if head.attended_first else ["feature", "attended"],
         "fuse": _conv(head.out_conv),
         **_dropout(head.cls[0]),
-        "initialisation": _initialization(model.classifiers[0]),
+        "initialization": _initialization(model.classifiers[0]),
     }
     return main, _aux_head(head.aux[0], head.aux[1])
 
@@ -393,12 +394,12 @@ def _step(transform: Any, ignored: int) -> dict[str, Any]:
             "codes": "RGB" if t.swapped_hsv else "BGR",
         }
     if kind == "Normalize":
-        return {"step": "normalise", "mean": _eight_bit(t.mean, t.scale), "std": _eight_bit(t.std, t.scale)}
+        return {"step": "normalize", "mean": _eight_bit(t.mean, t.scale), "std": _eight_bit(t.std, t.scale)}
     if kind == "PadToSize":
         return {
             "step": "pad",
             "size": list(t.target_size),
-            "position": {"center": "centre", "right_bottom": "right and bottom"}[t.position],
+            "position": _POSITIONS[t.position],
             "image": _fill(t.im_padding_value),
             "label": _label(t.label_padding_value, ignored),
         }
@@ -411,7 +412,7 @@ def _step(transform: Any, ignored: int) -> dict[str, Any]:
     if kind == "RandomPaddingCrop":
         return {
             "step": "crop or pad",
-            # PaddleSeg keeps (height, width) of what it takes as [width, height].
+            # PaddleSeg takes [width, height] and keeps (height, width).
             "size": list(reversed(t.crop_size)),
             "class_ratio": None if t.category_max_ratio >= 1 else t.category_max_ratio,
             "image": _fill(t.im_padding_value),
@@ -441,7 +442,7 @@ def _pad(pad: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if pad.target_size is not None:
         facts["at_least" if pad.at_least else "to"] = list(pad.target_size)
-        facts["position"] = {"center": "centre", "right_bottom": "right and bottom"}[pad.position]
+        facts["position"] = _POSITIONS[pad.position]
     if pad.size_divisor != 1:
         facts["multiple"] = pad.size_divisor
     if _fill(pad.im_padding_value) != 0:

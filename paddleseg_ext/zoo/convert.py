@@ -26,7 +26,7 @@ def convert_row(name: str, checkpoint: Union[str, Path, None] = None, output: Un
         A text for the terminal: the result, the command that evaluates it, and the published figures.
 
     Raises:
-        UserError: The file cannot be fetched (the sentence says how to do it by hand), or is not of this row.
+        UserError: The file cannot be fetched (the sentence explains how to do it by hand), or is not of this row.
     """
     row = published()[name]
     folder = Path("output", "zoo", name) if output is None else Path(output)
@@ -71,7 +71,7 @@ def _fetched(name: str, row: Facts, folder: Path) -> Path:
 
 
 def _addresses(row: Facts) -> Iterator[str]:
-    """Where the checkpoint may be: the published address, then that of SSSegmentation's later tables."""
+    """Return the addresses of a checkpoint: the published address, then that of SSSegmentation's later tables."""
     yield row["checkpoint"]
     if row["checkpoint"].endswith("_train.pth"):
         yield row["checkpoint"].replace("_train.pth", ".pth")

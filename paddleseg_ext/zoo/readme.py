@@ -15,9 +15,9 @@ _PAPERS = {
     "ISANet": "[Interlaced Sparse Self-Attention for Semantic Segmentation](https://arxiv.org/abs/1907.12273), 2019",
 }
 _WHOSE = {
-    "PSANet": "all that SSSegmentation, mmsegmentation and PSANet_paddle publish",
-    "PSPNet": "all that SSSegmentation publishes (the rows of mmsegmentation are not included)",
-    "ISANet": "all that SSSegmentation publishes (the rows of mmsegmentation are not included)",
+    "PSANet": "all rows that SSSegmentation, mmsegmentation and PSANet_paddle publish",
+    "PSPNet": "all rows that SSSegmentation publishes (the rows of mmsegmentation are not included)",
+    "ISANet": "all rows that SSSegmentation publishes (the rows of mmsegmentation are not included)",
 }
 _DATA_SETS = {
     "cityscapes": "Cityscapes",
@@ -59,7 +59,7 @@ python val.py --config {config} \\
 {multi_scale}```
 
 Training starts from ImageNet weights of the v1c backbones, which OpenMMLab publishes for PyTorch. `train.py` downloads
-and converts them once. Without a network, it says which file to download and where to put it.
+and converts them once. Without a network connection, it names the file to download and the folder for it.
 `--opts model.backbone.pretrained=null` starts from random weights instead.
 
 The published checkpoints are PyTorch files{but}.

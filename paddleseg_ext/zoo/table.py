@@ -68,7 +68,7 @@ def find_row(wanted: str, among_authors: bool = False) -> str:
 def select(
     model: Optional[str] = None, dataset: Optional[str] = None, implementation: Optional[str] = None
 ) -> list[str]:
-    """Names of the rows of a model, a data set and an implementation; None stands for any. Case does not matter.
+    """Names of the rows of a model, a data set and an implementation; None means any. Case does not matter.
 
     Raises:
         UserError: No row has such a model, data set or implementation.

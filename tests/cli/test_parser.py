@@ -90,6 +90,13 @@ def test_no_flag_or_two(words, sentence):
     assert str(error.value) == sentence
 
 
+def test_help_keeps_the_indentation_of_a_continued_example():
+    made = cli.Parser("A command.", "\npython it.py --config my.yml \\\n    --iters 3\npython it.py a\n")
+    assert made.format_help().endswith(
+        "examples:\n  python it.py --config my.yml \\\n      --iters 3\n  python it.py a\n"
+    )
+
+
 def test_a_switch_of_paddleseg_that_is_off_asks_for_nothing():
     assert not hasattr(parsed("--use_trt", "False", "--enable_t=False"), "use_trt")
 

@@ -1,4 +1,4 @@
-"""What a provocation is: a test that fails in a paddleseg which nobody repaired, and passes in a repaired one.
+"""The decorator of a provocation: a test that fails in a paddleseg which nobody repaired, and passes in a repaired one.
 
 A file of provocations must not import ``paddleseg_ext``: ``unrepaired.py`` runs the same functions without it.
 """

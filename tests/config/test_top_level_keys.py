@@ -30,7 +30,7 @@ def test_a_key_for_the_file_itself(load, warnings, case):
     assert {name: theirs[name] for name in config.dic} == config.dic
 
 
-MISSPELT = {
+MISSPELLED = {
     "batch_sise: 4": "'batch_sise'; did you mean batch_size?",
     "Iters: 4": "'Iters'; did you mean iters?",
     "optimiser: {type: SGD}": "'optimiser'; did you mean optimizer?",
@@ -42,11 +42,11 @@ MISSPELT = {
 }
 
 
-@pytest.mark.parametrize("text", MISSPELT)
-def test_a_misspelt_key_is_an_error(load, text):
+@pytest.mark.parametrize("text", MISSPELLED)
+def test_a_misspelled_key_is_an_error(load, text):
     with pytest.raises(UserError) as error:
         load(text)
-    assert f"config.yml line 1: unknown key {MISSPELT[text]}" in str(error.value)
+    assert f"config.yml line 1: unknown key {MISSPELLED[text]}" in str(error.value)
 
 
 @pytest.mark.parametrize("text", ("learning_rate:\n  decay:\n    end_lr: 1.0e-5", "uapi: true", "3: x", "slim: {}"))

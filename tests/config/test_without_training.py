@@ -56,7 +56,7 @@ def test_a_fault_of_the_data_set_that_stands_in_is_reported_where_it_is(scenes):
     ("missing", "sentence"),
     (
         (("model",), "has no model; add one"),
-        (("train_dataset", "val_dataset"), "has no val_dataset, which says what the classes are"),
+        (("train_dataset", "val_dataset"), "has no val_dataset, which names the classes"),
     ),
 )
 def test_what_is_always_needed(scenes, missing, sentence):

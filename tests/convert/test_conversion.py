@@ -145,7 +145,7 @@ def test_settings_that_openseg_notes(described):
     assert "model.backbone.output_stride: 16" in refusal(state, described(name))
 
 
-def test_a_misspelt_a_missing_and_a_misshapen_weight(described):
+def test_a_misspelled_a_missing_and_a_misshapen_weight(described):
     state = state_dict(PSANET)
     state["porj.0.weight"] = state.pop("proj.0.weight")
     del state["reduce.1.bias"]

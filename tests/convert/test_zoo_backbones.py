@@ -1,4 +1,4 @@
-"""``pretrained: zoo://NAME``: fetched, converted and kept, or told about."""
+"""``pretrained: zoo://NAME``: fetched, converted and kept, or reported as missing."""
 
 import json
 

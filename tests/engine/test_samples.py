@@ -71,7 +71,7 @@ def test_missing_file(dataset):
         check_dataset(dataset, "train_dataset")
 
 
-def test_colour_label(dataset):
+def test_color_label(dataset):
     path = dataset.file_list[0][1]
     cv2.imwrite(path, np.zeros((48, 48, 3), np.uint8))
     with pytest.raises(UserError, match=r"has 3 channels; a label is a one-channel image"):

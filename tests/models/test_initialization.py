@@ -19,7 +19,7 @@ BUILD = {
 
 
 def convolutions(model):
-    """(name, convolution, whether a batch normalisation follows, whether it gives logits) of the heads."""
+    """(name, convolution, whether a batch normalization follows, whether it gives logits) of the heads."""
     for name, layer in model.named_sublayers():
         if isinstance(layer, paddle.nn.Conv2D) and not name.startswith("backbone"):
             yield name, layer, name.endswith("_conv"), layer.weight.shape[0] == 19

@@ -30,7 +30,7 @@ def test_a_compiler_that_fails_is_quoted(fresh, monkeypatch, said):
 def test_compiled_and_nothing_else_is_an_error_when_there_is_none(fresh, monkeypatch):
     monkeypatch.setenv("CXX", str(fresh / "missing"))
     monkeypatch.setenv(backend.VARIABLE, "compiled")
-    with pytest.raises(UserError, match=r"asked for \(--ops or PADDLESEG_EXT_OPS\), .* No C\+\+ compiler found"):
+    with pytest.raises(UserError, match=r"PADDLESEG_EXT_OPS demands the compiled psamask, .* No C\+\+ compiler found"):
         backend.selected_backend()
 
 

@@ -1,4 +1,4 @@
-"""What passes, what fails, and how differences are told, on answers made by hand."""
+"""What passes, what fails, and how differences are reported, on answers made by hand."""
 
 import numpy as np
 import pytest

@@ -60,12 +60,12 @@ def _pad(size):
 
 
 def _train(config):
-    """The transforms, then what the preprocessor does: normalise, and pad what is still too small."""
+    """The transforms, then what the preprocessor does: normalize, and pad what is still too small."""
     (pipeline,) = {str(p): p for p in _pipelines(config.train_dataloader.dataset)}.values()
     preprocessor = config.model.data_preprocessor
     steps = [step for step in (_step(dict(settings), preprocessor) for settings in pipeline) if step]
     padded = any(step["step"] == "pad" for step in steps)
-    steps.append({"step": "normalise", "mean": preprocessor.mean, "std": preprocessor.std})
+    steps.append({"step": "normalize", "mean": preprocessor.mean, "std": preprocessor.std})
     assert preprocessor.bgr_to_rgb and preprocessor.pad_val == 0 and preprocessor.seg_pad_val == 255
     return steps if padded else [*steps, _pad(preprocessor.size)]
 

@@ -11,7 +11,7 @@ _pipelines = {}
 def main(settings, image, label):
     """``image`` (H, W, 3) in BGR and ``label`` (H, W), 255 void, uint8, after ``steps``: a list of (type, changes).
 
-    mmsegmentation's step "finish" packs, normalises and pads as the network needs it.
+    mmsegmentation's step "finish" packs, normalizes and pads as the network needs it.
     """
     name, row = settings["peer"], settings["row"]
     pipeline = _pipelines.setdefault((name, row), {"mmseg": Mmseg, "ssseg": Ssseg}[name](row))

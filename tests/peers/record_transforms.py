@@ -3,7 +3,7 @@
     PEERS_PYTHON tests/peers/record_transforms.py tests/transforms/peers.npz
 
 writes that file: for every seed an RGB image and a label (255 void), and from each peer both after resizing, cropping,
-flipping, distorting and padding before normalisation, numpy's generator seeded with ten times the seed plus the number
+flipping, distorting and padding before normalization, numpy's generator seeded with ten times the seed plus the number
 of the step before each step. Odd seeds flip. Seed 5 is all void.
 """
 

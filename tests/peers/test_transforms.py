@@ -25,7 +25,7 @@ def picture(height: int, width: int, seed: int = 0, classes: int = 4, void: floa
     coarse = rng.randint(0, 256, (height // 8 + 1, width // 8 + 1, 3)).astype(np.uint8)
     image = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     image[::3, ::2] = rng.randint(0, 256, image[::3, ::2].shape)
-    image[: height // 8] = image[: height // 8, :, :1]  # grey
+    image[: height // 8] = image[: height // 8, :, :1]  # gray
     label = rng.randint(0, classes, (height // 8 + 1, width // 8 + 1)).astype(np.uint8)
     label[rng.rand(*label.shape) < void] = 255
     return image, label.repeat(8, 0).repeat(8, 1)[:height, :width]
@@ -211,7 +211,7 @@ def test_whole_pipeline(theirs, name, row):
 
 
 def test_from_files(theirs, tmp_path):
-    """``Compose`` hands over the pixels that the peers read: 8-bit, and in the other order of colours."""
+    """``Compose`` hands over the pixels that the peers read: 8-bit, and in the other order of colors."""
     image, label = picture(97, 129)
     for suffix in ("png", "jpg"):
         assert cv2.imwrite(f"{tmp_path}/image.{suffix}", image)

@@ -67,7 +67,7 @@ def test_resize_once_says_what_it_cannot_do(net):
     protocol.check_model(Net)
     with pytest.raises(UserError, match=r"FCN does not return them \(it has no feature_logits\); use PSPNet"):
         protocol.check_model(type("FCN", (nn.Layer,), {}))
-    with pytest.raises(UserError, match="resize_once is for whole images"):
+    with pytest.raises(UserError, match="resize_once works on whole images only"):
         InferenceProtocol(resize_once=True, **SLIDE)
 
 

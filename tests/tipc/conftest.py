@@ -18,7 +18,7 @@ import os, pathlib, sys
 name = pathlib.Path(sys.argv[0]).stem
 flags = dict(word.split("=", 1) for word in sys.argv[1:] if word.startswith("--") and "=" in word)
 if name in os.environ.get("BREAK", ""):
-    sys.exit(f"{name} was told to fail")
+    sys.exit(f"{name} was made to fail")
 folder = pathlib.Path(flags.get("--save_dir", "."))
 folder.mkdir(parents=True, exist_ok=True)
 """

@@ -69,7 +69,7 @@ def test_figures_are_those_of_paddleseg(run):
     assert COMPARE.measure(pairs, 5)[0] == figures
 
 
-def test_other_labels_are_told(run, capsys):
+def test_other_labels_are_reported(run, capsys):
     assert labels(run, "--record", "title") == 0
     path = next((run / "two_results").rglob("*.png"))
     cv2.imwrite(str(path), (cv2.imread(str(path), 0) + 1) % 4)
@@ -78,7 +78,7 @@ def test_other_labels_are_told(run, capsys):
     assert "Assert allclose failed! mIoU is" in err and "two_results" in err and err.count("error: ") == 1
 
 
-def test_other_pictures_are_told(run, capsys):
+def test_other_pictures_are_reported(run, capsys):
     assert labels(run, "--record", "title") == 0
     path = next((run / "gt").rglob("*.png"))
     cv2.imwrite(str(path), np.zeros_like(cv2.imread(str(path), 0)))

@@ -1,4 +1,4 @@
-"""TIPC files: the project's own are read, a broken one is told by its line before anything is done."""
+"""TIPC files: the project's own are read, a broken one is reported by its line before anything is done."""
 
 import re
 

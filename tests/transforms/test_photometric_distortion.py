@@ -55,7 +55,7 @@ def test_pixels(swapped, picture, build):
 
 
 def test_single_precision(build):
-    """2 times this factor is 3 in the peers' float32 and rounds down to 2 in float64; grey has no saturation or hue."""
+    """2 times this factor is 3 in the peers' float32 and rounds down to 2 in float64; gray has no saturation or hue."""
     distort = build("PhotoMetricDistortion", brightness_delta=0, contrast_range=[1.4999999999, 1.4999999999])
     values = set()
     for seed in range(10):

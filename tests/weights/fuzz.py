@@ -310,7 +310,7 @@ def too_slow(*_):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", type=int, default=2000)
-    parser.add_argument("--minutes", type=float, default=0, help="go on with further seeds for so long")
+    parser.add_argument("--minutes", type=float, default=0, help="continue with further seeds for so long")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
 

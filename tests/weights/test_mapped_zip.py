@@ -25,7 +25,7 @@ def test_zip_bomb(tmp_path):
 
 
 def test_zip_bomb_that_lies(tmp_path):
-    """The directory says 8 bytes, the data goes on for 64 MB."""
+    """The directory says 8 bytes, the data continues for 64 MB."""
     path = tmp_path / "bomb.pth"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("a/data.pkl", bytes(64 << 20))

@@ -21,7 +21,7 @@ from tests.weights.torch_writer import SAVERS, as_checkpoint, text
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "reported"),
     {
         "INST": (b"(S'ls'\nios\nsystem\n.", "STRING"),
         "INST of text": (b"(" + text("ls") + b"ios\nsystem\n.", "os.system"),
@@ -42,9 +42,9 @@ from tests.weights.torch_writer import SAVERS, as_checkpoint, text
         "items of a tensor": (b"\x80\x02ctorch\nSize\n)R" + b"K\x01a.", "damaged"),
     }.values(),
 )
-def test_other_ways_to_code_are_refused(tmp_path, data, told):
+def test_other_ways_to_code_are_refused(tmp_path, data, reported):
     as_checkpoint(data, tmp_path / "evil.pth", "zip")
-    assert told in refusal(tmp_path / "evil.pth")
+    assert reported in refusal(tmp_path / "evil.pth")
 
 
 LAUGHS = b"".join(b"(" + b"h%c" % n * 10 + b"lq%c" % (n + 1) for n in range(100))
@@ -132,7 +132,7 @@ def test_keys_that_may_be_hashed():
     for key in ("text", 1, -3, 0.5, True, None, ("a", 1), ()):
         assert plain_key(key) is key
     for key in (float("nan"), 1 << 60, -(1 << 60), (1,) * 9, ((),), [], b"bytes", np.float32(1)):
-        with pytest.raises(Refused, match="as keys, which no checkpoint of weights does"):
+        with pytest.raises(Refused, match="uses keys that are not plain text or numbers"):
             plain_key(key)
 
 

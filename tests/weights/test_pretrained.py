@@ -1,4 +1,4 @@
-"""Weights that a YAML names by URL: fetched whole, kept where PaddleSeg keeps them, or told about."""
+"""Weights that a YAML names by URL: fetched whole, kept where PaddleSeg keeps them, or reported as missing."""
 
 import io
 import tarfile

@@ -60,7 +60,7 @@ ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
 
 @pytest.mark.parametrize(
-    ("header", "size", "told"),
+    ("header", "size", "reported"),
     {
         "float8": ({"a": {**ONE, "dtype": "F8_E4M3", "data_offsets": [0, 2]}}, 2, "a as F8_E4M3"),
         "cut": ({"a": ONE}, 7, "after its end"),
@@ -76,17 +76,17 @@ ONE = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         "entry that is text": ({"a": "F32"}, 8, "damaged"),
         "twice": (b'{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"a":1}', 4, "twice"),
         "no JSON": (b'{"a":', 0, "damaged"),
-        "deep": (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 0, "nests"),
+        "deep": (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 0, "too many levels"),
         "digits": (b'{"a":' + b"9" * 100_000 + b"}", 0, "100000 digits"),
         "other text": (b'{"\xff":1}', 0, "damaged"),
     }.values(),
 )
-def test_a_damaged_file(tmp_path, header, size, told):
+def test_a_damaged_file(tmp_path, header, size, reported):
     path = tmp_path / "wrong.safetensors"
     write(path, header, bytes(size))
     with pytest.raises(UserError) as caught:
         read(path)
-    assert str(caught.value).startswith(str(path)) and told in str(caught.value)
+    assert str(caught.value).startswith(str(path)) and reported in str(caught.value)
 
 
 def test_a_header_longer_than_the_file(tmp_path):

@@ -150,17 +150,17 @@ def test_names_changes_of_the_network(named):
         (
             "psanet_resnet50_os8_voc12aug_512x512_60e_ssseg",
             "psanet_paddle",
-            {"layout", "shrink_rule", "branches[0]", "branches[1]", "proj.padding", "drops", "initialisation"},
+            {"layout", "shrink_rule", "branches[0]", "branches[1]", "proj.padding", "drops", "initialization"},
         ),
         (
             "pspnet_resnet50_os16_voc12aug_512x512_60e_ssseg",
             "paddleseg",
-            {"layout", *(f"branches[{i}]" for i in range(1, 5)), "level.bias", "fuse.bias", "drops", "initialisation"},
+            {"layout", *(f"branches[{i}]" for i in range(1, 5)), "level.bias", "fuse.bias", "drops", "initialization"},
         ),
         (
             "isanet_resnet50_os8_cityscapes_1024x512_220e_ssseg",
             "mmseg",
-            {"layout", "value.bias", "fuse.kernel", "initialisation"},
+            {"layout", "value.bias", "fuse.kernel", "initialization"},
         ),
         (
             "isanet_resnet50_os8_cityscapes_1024x512_220e_ssseg",

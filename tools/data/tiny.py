@@ -34,7 +34,7 @@ def write_tiny(
         root: The folder, ``dataset_root`` in a YAML.
         train, val: The number of samples. Half of the training samples of ``voc12aug`` are SBD's.
         size: Height and width in pixels.
-        seed: Of the pictures.
+        seed: The seed of the pictures.
 
     Raises:
         UserError: ``root`` is not empty.

@@ -1,4 +1,4 @@
-"""What mmsegmentation notes beside its weights: its whole configuration, as Python text in ``meta``."""
+"""The notes of mmsegmentation beside its weights: its whole configuration, as Python text in ``meta``."""
 
 from collections.abc import Mapping
 from typing import Any, Optional
@@ -77,7 +77,7 @@ NOTED = frozenset(
 
 
 def read_notes(checkpoint: Mapping, model: str) -> Notes:
-    """What the configuration in ``checkpoint`` says of ``model``, in the words of our YAML."""
+    """Return the settings of ``model`` in the configuration that ``checkpoint`` holds, by the keys of our YAML."""
     meta = mapping(checkpoint.get("meta")) or {}
     # 0.x writes config, 1.x writes cfg.
     noted = next((meta[key] for key in ("cfg", "config") if meta.get(key)), None)
@@ -90,7 +90,7 @@ def read_notes(checkpoint: Mapping, model: str) -> Notes:
 
 
 def _read_model(configuration: Mapping, model: str, notes: Notes) -> None:
-    """Read the whole configuration. What a head leaves out has mmsegmentation's default."""
+    """Read the whole configuration. A setting that a head leaves out has mmsegmentation's default."""
     network = mapping(configuration.get("model")) or configuration
     head, auxiliary, backbone = (_part(network, key, notes) for key in ("decode_head", "auxiliary_head", "backbone"))
     _read_backbone(backbone, notes)
@@ -123,8 +123,8 @@ def _read_backbone(backbone: Mapping, notes: Notes) -> None:
         pair = (strides, dilations if isinstance(dilations, tuple) else known.get(strides, (None, None))[1])
         if pair not in _STRIDES:
             raise Refused(
-                f"notes strides {shown(str(strides))} and dilations {shown(str(dilations))} of its backbone; here are "
-                "those of output strides 8, 16 and 32 only, so it would predict something else"
+                f"notes strides {shown(str(strides))} and dilations {shown(str(dilations))} of its backbone; "
+                "supported are output strides 8, 16 and 32, so it cannot be converted"
             )
         notes.settings["model.backbone.output_stride"] = _STRIDES[pair]
         if pair[1][3] == 1:

@@ -33,8 +33,8 @@ def _read_notes(checkpoint: Mapping, model: str) -> Notes:
     if factors is not None:
         if len(factors) != 1:
             raise Refused(
-                f"notes {len(factors)} pairs of factors of its attention, and the ISANet here has one, so it cannot be "
-                "converted"
+                f"notes {len(factors)} pairs of factors of its attention, but our ISANet has one; it cannot be "
+                "converted, so use a checkpoint with one pair"
             )
         notes.settings["model.down_factor"] = listed(factors[0])
     mean, std = numbers(norm.get("mean")), numbers(norm.get("std"))
@@ -53,7 +53,7 @@ def _read_sizes(configuration: Mapping, notes: Notes) -> None:
     """Read what validation does to the size of a picture."""
     trans = mapping(configuration.get("val_trans"))
     if trans is not None and "resize" not in (listed(trans.get("trans_seq")) or ()):
-        # That there is no resize is a setting too: pictures keep their size.
+        # A missing resize is a setting too: pictures keep their size.
         notes.settings["ResizeByRatio"] = None
     elif trans is not None:
         resize = mapping(trans.get("resize")) or {}

@@ -49,7 +49,7 @@ def _put(name):
 
 
 def _cells(h_feature, w_feature, h_mask, w_mask, half_h_mask, half_w_mask):
-    """For positions q and p: the cell of p's mask that points at q, and whether there is one. Both are (HW, HW)."""
+    """Return the cell of p's mask that points at q, and whether there is one, for positions q and p: two (HW, HW)."""
     rows, columns = torch.arange(h_feature), torch.arange(w_feature)
     i = (rows[:, None] - rows[None, :] + half_h_mask)[:, None, :, None]
     j = (columns[:, None] - columns[None, :] + half_w_mask)[None, :, None, :]

@@ -108,8 +108,8 @@ def test_a_yaml_that_says_nothing_of_training(project, exported, infer, tmp_path
     assert cli.run(predict.main, [*weights, *pictures, str(tmp_path / "predict"), "--device", "cpu"]) == 0
     flags = ["--enable_mkldnn", "False", "--with_argmax", "--use_trt", "False", "--precision", "fp16"]
     assert cli.run(infer.main, ["--config", str(tmp_path / "e"), *pictures, str(tmp_path / "infer"), *flags]) == 0
-    told = "".join(capfd.readouterr())
-    assert "--with_argmax changes nothing" in told and "--precision fp16 is for TensorRT" in told
+    printed = "".join(capfd.readouterr())
+    assert "--with_argmax changes nothing" in printed and "--precision fp16 is for TensorRT" in printed
     assert files_below(tmp_path / "infer") == files_below(tmp_path / "predict")
 
 
