@@ -60,7 +60,7 @@ def live_logits(model, batch):
         return model(paddle.to_tensor(batch))[0].numpy()
 
 
-@pytest.mark.parametrize(("model_class", "layout"), sum(GRAPHS.values(), []))
+@pytest.mark.parametrize(("model_class", "layout"), [one for each in GRAPHS.values() for one in each])
 def test_any_size_and_batch_gives_the_live_logits(model_class, layout, tmp_path):
     """Also of features of a single row or cell, of bins that overlap in PSPNet, of one local group in ISANet."""
     model = thin(model_class, layout=layout, **ARGUMENTS.get((model_class, layout), {}))
