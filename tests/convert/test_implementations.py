@@ -171,3 +171,36 @@ def test_every_implementation_is_known_by_its_own_names(name):
         for ours in one.heads[model]:
             weight = f"{ours}._conv.weight"
             assert our_name(their_name(weight, one, model), one, model) == weight
+
+
+TITLES = {"pspnet": "PSPNet", "psanet": "PSANet", "isanet": "ISANet"}
+WIDTHS = {
+    "pspnet": {"pp_out_channels": 16},
+    "psanet": {"feats_channels": 16, "mask_size": [5, 5]},
+    "isanet": {"isa_channels": 8},
+}
+
+
+def test_every_model_of_torch_has_a_recorded_state_dict():
+    """The names in ``keys.json.gz`` are the implementation's own; ``test_conversion.py`` converts each."""
+    recorded = {tuple(name.split("_")[:2]) for name in KEYS}
+    models = {(one.name, model) for one in IMPLEMENTATIONS.values() for model in one.heads if model != "backbone"}
+    missing = sorted(models - recorded)
+    assert not missing, f"{missing}: add the names and shapes of a state dict to keys.json.gz (see state_dicts.py)."
+
+
+@pytest.mark.parametrize(("name", "model"), [(one.name, model) for one in IMPLEMENTATIONS.values() for model in one.models])
+def test_every_weight_of_a_narrow_model_comes_back(name, model, scenes):
+    """Under the names of the tables, classifiers included; an implementation in Paddle has our names."""
+    one = IMPLEMENTATIONS[name]
+    path = describe(scenes, **NARROW, type=TITLES[model], layout=name, aux_channels=16, **WIDTHS[model])
+    target = target_of_config(load_config(path))
+    names = {ours: their_name(ours, one, model) if one.heads else ours for ours in target.shapes}
+    assert len(set(names.values())) == len(names)
+    state = {names[ours]: np.full(shape, i + 1, "float32") for i, (ours, shape) in enumerate(target.shapes.items())}
+    conversion = convert_weights({one.entry: state} if one.heads else state, path, implementation=name)
+    assert (conversion.found.implementation, conversion.found.model) == (one, model)
+    assert conversion.origins == names
+    for i, (ours, shape) in enumerate(target.shapes.items()):
+        np.testing.assert_array_equal(conversion.weights[ours], np.full(shape, i + 1))
+        assert not one.heads or our_name(names[ours], one, model) == ours

@@ -34,7 +34,9 @@ SETTINGS = {
     ],
 }
 CASES = [(name, settings) for name in REGISTERED for settings in SETTINGS.get(name, [])]
-BLOCK = 32
+# Sides of the picture's blocks in pixels: no mirror image of the grid is the grid.
+WIDTHS = (12, 60, 16, 40)
+HEIGHTS = (60, 16, 40, 12, 32)
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def blocks():
     """``blocks(channels)``: a picture (160, 128[, 3]), uint8, of 20 colors in blocks, and a label: a class for each."""
 
     def draw(channels: int) -> tuple[np.ndarray, np.ndarray]:
-        label = np.arange(20, dtype=np.uint8).reshape(5, 4).repeat(BLOCK, 0).repeat(BLOCK, 1)
+        label = np.arange(20, dtype=np.uint8).reshape(5, 4).repeat(HEIGHTS, 0).repeat(WIDTHS, 1)
         colors = np.random.RandomState(1).permutation(20)[:, None] * 9 + np.array([20, 40, 60])
         return colors.astype(np.uint8)[label][..., slice(3) if channels == 3 else 0], label
 
@@ -84,6 +86,9 @@ def test_image_and_label_move_together(name, settings, channels, blocks, trainin
         assert image.shape[:2] == label.shape and image.ndim == (3 if channels == 3 else 2)
         assert label.dtype == np.uint8 and data["trans_info"] == []
         assert set(np.unique(label)) <= {*range(20), 255}
+        known = label[label != 255]
+        # A class that grew is one that fills the padding.
+        assert np.bincount(known).max() < 0.6 * known.size
         colors = []
         for value in np.unique(label):
             pixels = image[label == value].reshape(-1, channels).astype(float)
@@ -120,9 +125,11 @@ def test_a_prediction_has_the_size_and_the_places_of_the_picture(name, settings,
     logits = paddle.to_tensor(np.ascontiguousarray(data["img"].transpose(2, 0, 1)[None]).astype("float32"))
     undone = InferenceProtocol()(Itself(), logits, data["trans_info"])[1].numpy()[0].transpose(1, 2, 0)
     assert undone.shape == original.shape
+    tolerance = 0.03 * np.ptp(undone)
     for value in range(20):
         pixels = undone[label == value]
-        assert (np.abs(pixels - np.median(pixels, axis=0)).max(axis=1) < 1e-2).mean() > 0.5, value
+        if len(pixels) >= 400:
+            assert (np.abs(pixels - np.median(pixels, axis=0)).max(axis=1) < tolerance).mean() > 0.6, value
 
 
 @pytest.mark.parametrize(
