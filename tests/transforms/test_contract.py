@@ -22,8 +22,8 @@ REGISTERED = {
 SETTINGS = {
     "Normalize": [{}, {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4], "channel_order": "BGR"}],
     "PadToSize": [
-        {"target_size": [200, 200]},
-        {"target_size": [200, 201], "position": "center"},
+        {"target_size": [300, 300]},
+        {"target_size": [300, 301], "position": "center"},
         {"size_divisor": 96, "position": "center"},
     ],
     "PhotoMetricDistortion": [{}],
