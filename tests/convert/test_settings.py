@@ -66,7 +66,7 @@ def test_of_every_head(name, changes, advice, described):
 
 
 @pytest.mark.parametrize("name", ["ssseg_psanet_18_os8", "ssseg_isanet_18_os8", "mmseg_pspnet_18_os8"])
-def test_any_shape_of_any_weight_is_told_of(name, described):
+def test_any_shape_of_any_weight_is_reported(name, described):
     config = load_config(described(name))
     peer, model = name.split("_")[:2]
     shapes = target_of_config(config).shapes
