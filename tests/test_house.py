@@ -78,3 +78,43 @@ def test_the_rule_sees_a_bare_container_and_a_missing_annotation():
     assert vague_functions("class A:\n    def f(self) -> dict: ...\n    def g(self, b: int) -> None: ...") == ["f"]
     assert vague_functions("class A:\n    def f(self): ...\n    def _g(self): ...") == ["f"]
     assert vague_functions("def f(a: int) -> tuple[int, str]: ...") == []
+
+
+TESTS = PACKAGE.parent / "tests"
+# Modules without a test file of their name, and the reason.
+TESTED_ELSEWHERE = {
+    "convert/implementation.py": "holds only the form of a row; test_implementations.py fills one in",
+    "convert/implementations/imagenet.py": "a table; test_implementations.py and test_backbones.py read it",
+    "convert/implementations/mmseg.py": "a table; test_implementations.py reads it",
+    "convert/implementations/mmseg_notes.py": "test_notes.py reads the notes of both implementations that have any",
+    "convert/implementations/openseg.py": "a table; test_implementations.py and test_notes.py read it",
+    "convert/implementations/paddle.py": "a table; test_implementations.py reads it",
+    "convert/implementations/semseg.py": "a table; test_implementations.py reads it",
+    "convert/implementations/ssseg.py": "a table; test_implementations.py reads it",
+    "parity/peer_side/bootstrap.py": "runs in the interpreter of the peers, so tests/peers tests it",
+    "parity/peer_side/networks.py": "runs in the interpreter of the peers, so tests/peers tests it",
+    "parity/peer_side/protocol.py": "runs in the interpreter of the peers, so tests/peers tests it",
+}
+
+
+def untested(package: Path, tests: Path) -> list[str]:
+    """Modules ``ROOM/NAME.py`` of ``package`` for which ``tests`` does not have ``ROOM/test_NAME.py``."""
+    modules = [path.relative_to(package) for path in sorted(package.rglob("*.py")) if path.name != "__init__.py"]
+    return [str(path) for path in modules if not (tests / path.parent / f"test_{path.stem.strip('_')}.py").exists()]
+
+
+def test_every_module_has_a_test_file_of_its_name():
+    missing = untested(PACKAGE, TESTS)
+    bare = sorted(set(missing) - set(TESTED_ELSEWHERE))
+    assert not bare, f"{bare}: write tests/ROOM/test_NAME.py, or give the reason in TESTED_ELSEWHERE."
+    assert set(TESTED_ELSEWHERE) <= set(missing), "TESTED_ELSEWHERE names modules that have a test file, or are gone."
+
+
+def test_the_rule_sees_a_module_without_a_test_file(tmp_path):
+    for name in ("package/room/bare.py", "package/room/held.py", "package/__main__.py", "package/room/__init__.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "tests/room").mkdir(parents=True)
+    for name in ("room/test_held.py", "test_main.py"):
+        (tmp_path / "tests" / name).touch()
+    assert untested(tmp_path / "package", tmp_path / "tests") == ["room/bare.py"]

@@ -1,8 +1,9 @@
 """The layouts of the published implementations: one table for each model, one row for each implementation.
 
 A row holds what the implementations of one model disagree about. Every row was read off the implementation and is
-held to its real outputs by ``tests/models/test_golden.py``. ``tests/models/test_layouts.py`` varies every attribute of
-every row alone and holds it to what is said here. The implementations are
+held to its real outputs by ``tests/models/test_golden.py``, which lists the exceptions.
+``tests/models/test_layouts.py`` varies every attribute of every row alone and holds it to what is said here. The
+implementations are
 
 * ``paddleseg``: PaddleSeg 2.8.0;
 * ``psanet_paddle``: https://github.com/justld/PSANet_paddle;

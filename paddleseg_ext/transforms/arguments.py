@@ -58,6 +58,17 @@ def word(owner: str, name: str, value: Any, words: Iterable[str]) -> str:
     return value
 
 
+def flag(owner: str, name: str, value: Any) -> bool:
+    """``value`` itself, if it is true or false.
+
+    Raises:
+        UserError: ``value`` is anything else.
+    """
+    if not isinstance(value, bool):
+        raise UserError(f"{owner}: {name} is {value!r} and must be true or false.")
+    return value
+
+
 def _is(kind: type, value: Any) -> bool:
     # Python takes true and false of a YAML for integers.
     return isinstance(value, kind) and not isinstance(value, bool)

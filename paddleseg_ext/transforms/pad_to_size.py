@@ -64,9 +64,7 @@ class PadToSize:
         self.label_padding_value = arguments.number(
             name, "label_padding_value", label_padding_value, low=0, high=255, whole=True
         )
-        if not isinstance(at_least, bool):
-            raise UserError(f"{name}: at_least is {at_least!r} and must be true or false.")
-        self.at_least = at_least
+        self.at_least = arguments.flag(name, "at_least", at_least)
         self.size_divisor = 1
         if size_divisor is not None:
             self.size_divisor = arguments.number(name, "size_divisor", size_divisor, low=1, high=4096, whole=True)

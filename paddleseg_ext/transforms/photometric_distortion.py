@@ -53,7 +53,7 @@ class PhotoMetricDistortion:
         self.contrast_range = arguments.limits(name, "contrast_range", contrast_range)
         self.saturation_range = arguments.limits(name, "saturation_range", saturation_range)
         self.hue_delta = arguments.number(name, "hue_delta", hue_delta, low=1, high=180, whole=True)
-        self.swapped_hsv = swapped_hsv
+        self.swapped_hsv = arguments.flag(name, "swapped_hsv", swapped_hsv)
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """Distort ``img``, (H, W, 3) in RGB with values from 0 to 255, which becomes uint8.

@@ -9,6 +9,7 @@ from paddleseg.cvlibs import manager
 
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.transforms import arguments
+from paddleseg_ext.transforms.pixels import undo_needed
 
 
 @manager.TRANSFORMS.add_component
@@ -50,22 +51,22 @@ class RandomClassRatioCrop:
         self.max_ratio = arguments.number(name, "max_ratio", max_ratio, low=0, high=1)
         self.attempts = arguments.number(name, "attempts", attempts, low=1, whole=True)
         self.ignore_index = arguments.number(name, "ignore_index", ignore_index, low=0, high=255, whole=True)
-        self.uncropped_if_void = uncropped_if_void
+        self.uncropped_if_void = arguments.flag(name, "uncropped_if_void", uncropped_if_void)
 
     def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
         """Crop ``img`` (H, W[, C]) and all ``gt_fields``.
 
         Raises:
-            UserError: There is no label, and ``max_ratio`` is below 1.
+            UserError: The label is not transformed along, as in validation and prediction. A crop cannot be undone.
         """
+        if undo_needed(data):
+            raise UserError(
+                "RandomClassRatioCrop crops image and label, but the label is not transformed here, and a prediction "
+                "for a crop has the wrong size; use it in train_dataset only."
+            )
         window = self._draw(data["img"])
         if self.max_ratio < 1:
-            label = data.get("label")
-            if not isinstance(label, np.ndarray):
-                raise UserError(
-                    "RandomClassRatioCrop chooses the crop by the label, but there is no label here; use it in "
-                    "train_dataset only, or set max_ratio: 1."
-                )
+            label = data["label"]
             counts = self._class_counts(label[window])
             for _ in range(self.attempts - 1):
                 # A single class has a share of 1.

@@ -9,10 +9,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import yaml
 
+from paddleseg_ext.convert import convert_weights
+from paddleseg_ext.errors import UserError
 from tests.conftest import small_config
 
+PSANET = "ssseg_psanet_50_os8"
 KEYS = json.loads(gzip.decompress((Path(__file__).parent / "keys.json.gz").read_bytes()))
 
 
@@ -48,3 +52,10 @@ def model_of(name: str) -> dict:
         width = {"psanet": ("feats_channels", 128), "pspnet": ("pp_out_channels", 128), "isanet": ("isa_channels", 64)}
         settings.update([width[model]])
     return settings
+
+
+def refusal(*arguments, **settings):
+    """The message of the error."""
+    with pytest.raises(UserError) as caught:
+        convert_weights(*arguments, **settings)
+    return str(caught.value)

@@ -11,16 +11,19 @@ import yaml
 
 from paddleseg_ext import cli
 from paddleseg_ext.commands.val import run_evaluation
+from paddleseg_ext.config.config import load_config
 from paddleseg_ext.convert import convert_weights
 from paddleseg_ext.convert.__main__ import main
 from paddleseg_ext.convert.implementation import Implementation, Known, Protocol
 from paddleseg_ext.convert.implementations import IMPLEMENTATIONS
 from paddleseg_ext.convert.names import our_name, their_name
 from paddleseg_ext.convert.notes import Notes
+from paddleseg_ext.convert.target import target_of_config
 from paddleseg_ext.convert.unshown import table
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.models import layouts
 from tests.convert.narrow import describe, their_weights
+from tests.convert.state_dicts import KEYS, write_yaml
 from tests.weights.torch_writer import save_zip, tensor
 
 PIXELS = {"mean": [0.4, 0.4, 0.4], "std": [0.2, 0.2, 0.2], "scale": 255, "channel_order": "BGR"}
@@ -167,7 +170,41 @@ def test_every_implementation_is_known_by_its_own_names(name):
     assert one.models == sorted(model.lower() for model, rows in tables.items() if name in rows)
     torch_models = {known.model for known in one.known_by if not known.paddle_names} - {"backbone"}
     assert torch_models == set(one.heads) - {"backbone"}
-    for model in torch_models:
-        for ours in one.heads[model]:
-            weight = f"{ours}._conv.weight"
-            assert our_name(their_name(weight, one, model), one, model) == weight
+
+
+BACKBONE = "model.backbone."
+NARROW = {
+    "pspnet": {"type": "PSPNet", "pp_out_channels": 16},
+    "psanet": {"type": "PSANet", "feats_channels": 16, "mask_size": [5, 5]},
+    "isanet": {"type": "ISANet", "isa_channels": 8},
+}
+
+
+def test_every_model_of_torch_has_a_recorded_state_dict():
+    """The names in ``keys.json.gz`` are the implementation's own; ``test_conversion.py`` converts each."""
+    recorded = {tuple(name.split("_")[:2]) for name in KEYS}
+    models = {(one.name, model) for one in IMPLEMENTATIONS.values() for model in one.heads if model != "backbone"}
+    missing = sorted(models - recorded)
+    assert not missing, f"{missing}: add the names and shapes of a state dict to keys.json.gz (see state_dicts.py)."
+
+
+@pytest.mark.parametrize(
+    ("name", "model"), [(one.name, model) for one in IMPLEMENTATIONS.values() for model in one.models]
+)
+def test_every_weight_of_a_narrow_model_comes_back(name, model, tmp_path):
+    """Under the names of the tables, classifiers included; an implementation in Paddle has our names."""
+    one = IMPLEMENTATIONS[name]
+    backbone = {"type": "ResNet50_deepstem", "base_channels": 4}
+    backbone.update({key[len(BACKBONE) :]: value for key, value in one.settings.items() if key.startswith(BACKBONE)})
+    made = {"layout": name, "backbone": backbone, "aux_channels": 16, **NARROW[model]}
+    path = write_yaml(tmp_path, made)
+    target = target_of_config(load_config(path))
+    names = {ours: their_name(ours, one, model) if one.heads else ours for ours in target.shapes}
+    assert len(set(names.values())) == len(names)
+    state = {names[ours]: np.full(shape, i + 1, "float32") for i, (ours, shape) in enumerate(target.shapes.items())}
+    conversion = convert_weights({one.entry: state} if one.heads else state, path, implementation=name)
+    assert (conversion.found.implementation, conversion.found.model) == (one, model)
+    assert conversion.origins == names
+    for i, (ours, shape) in enumerate(target.shapes.items()):
+        np.testing.assert_array_equal(conversion.weights[ours], np.full(shape, i + 1))
+        assert not one.heads or our_name(names[ours], one, model) == ours

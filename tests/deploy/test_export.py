@@ -21,6 +21,7 @@ from tests.deploy.conftest import (
     thin_psanet,
     write,
 )
+from tests.deploy.graphs import GRAPHS
 
 
 def favor_first_class(model, by: float) -> None:
@@ -28,7 +29,7 @@ def favor_first_class(model, by: float) -> None:
     bias.set_value(bias + paddle.to_tensor([by, 0.0, 0.0, 0.0, 0.0]))
 
 
-@pytest.mark.parametrize("layout", ["psanet_paddle", "ssseg", "semseg"])
+@pytest.mark.parametrize("layout", [layout for _, layout in GRAPHS[PSANet]])
 @pytest.mark.parametrize("ops", ["native", "compiled"])
 def test_psanet_of_any_size_gives_the_live_logits_with_and_without_onednn(ops, layout, use_backend, tmp_path):
     use_backend(ops)
@@ -51,22 +52,16 @@ def test_one_branch_psanet_of_fixed_size(psa_type, ops, use_backend, tmp_path):
         assert largest_difference(deploy, model, onednn, sizes=[(64, 96)]) <= 1e-4
 
 
-@pytest.mark.parametrize(
-    ("model_class", "arguments"),
-    [
-        (PSPNet, {"layout": "paddleseg"}),
-        (PSPNet, {"layout": "mmseg", "align_corners": True}),
-        (PSPNet, {"layout": "semseg"}),
-        (ISANet, {"layout": "paddleseg"}),
-        (ISANet, {"layout": "ssseg"}),
-        (ISANet, {"layout": "openseg", "down_factor": (4, 6)}),
-    ],
-)
-def test_pspnet_and_isanet_of_any_size_give_the_live_logits_with_and_without_onednn(model_class, arguments, tmp_path):
+@pytest.mark.parametrize(("model_class", "layout"), [*GRAPHS[PSPNet], *GRAPHS[ISANet]])
+def test_pspnet_and_isanet_of_any_size_give_the_live_logits_with_and_without_onednn(model_class, layout, tmp_path):
     """Also of features of a single row or cell, of a single local group of ISANet, of bins that overlap in PSPNet."""
     paddle.seed(0)
+    arguments = {
+        (PSPNet, "ssseg"): {"align_corners": True},
+        (ISANet, "openseg"): {"down_factor": (4, 6)},
+    }.get((model_class, layout), {})
     width = {"pp_out_channels": 16} if model_class is PSPNet else {"isa_channels": 8}
-    model = model_class(5, ResNet18_v1c(output_stride=8, base_channels=8), **width, **arguments)
+    model = model_class(5, ResNet18_v1c(output_stride=8, base_channels=8), layout=layout, **width, **arguments)
     draw(model)
     deploy = write(model, tmp_path / "export", output_op="none", form=UNCOMPARED)
     assert deploy.input_shape == (-1, 3, -1, -1)

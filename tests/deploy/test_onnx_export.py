@@ -22,18 +22,16 @@ from paddleseg_ext.errors import UserError
 from paddleseg_ext.models import ISANet, PSANet, PSPNet
 from paddleseg_ext.pictures.visualize import palette
 from tests.deploy.conftest import draw, files_below
+from tests.deploy.graphs import GRAPHS
 
 NAMES = ["a", "b", "c", "d", "e"]
 SIZES = ((97, 129), (64, 64), (65, 113), (8, 8), (5, 40), (40, 7), (16, 16))
-LAYOUTS = [
-    (PSPNet, {"layout": "paddleseg"}),
-    (PSPNet, {"layout": "mmseg", "align_corners": True}),
-    (ISANet, {"layout": "paddleseg"}),
-    (ISANet, {"layout": "openseg", "down_factor": (4, 6)}),
-    (PSANet, {"layout": "psanet_paddle"}),
-    (PSANet, {"layout": "ssseg"}),
-    (PSANet, {"layout": "semseg", "psa_type": "distribute"}),
-]
+# Arguments beside the layout, so that each way to resize, to group and to attend is among the graphs.
+ARGUMENTS = {
+    (PSPNet, "ssseg"): {"align_corners": True},
+    (ISANet, "openseg"): {"down_factor": (4, 6)},
+    (PSANet, "semseg"): {"psa_type": "distribute"},
+}
 WIDTHS = {
     PSPNet: {"pp_out_channels": 16},
     ISANet: {"isa_channels": 8},
@@ -62,10 +60,10 @@ def live_logits(model, batch):
         return model(paddle.to_tensor(batch))[0].numpy()
 
 
-@pytest.mark.parametrize(("model_class", "arguments"), LAYOUTS)
-def test_any_size_and_batch_gives_the_live_logits(model_class, arguments, tmp_path):
+@pytest.mark.parametrize(("model_class", "layout"), [one for each in GRAPHS.values() for one in each])
+def test_any_size_and_batch_gives_the_live_logits(model_class, layout, tmp_path):
     """Also of features of a single row or cell, of bins that overlap in PSPNet, of one local group in ISANet."""
-    model = thin(model_class, **arguments)
+    model = thin(model_class, layout=layout, **ARGUMENTS.get((model_class, layout), {}))
     path = write(model, tmp_path / "e", output_op="none")
     assert [file.name for file in path.parent.iterdir()] == ["model.onnx"]
     run = OnnxPredictor(path)

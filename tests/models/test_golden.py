@@ -28,6 +28,12 @@ BACKBONES = {
     ("openseg", 50): partial(ResNet50_deepstem, contract_dilation=True, ceil_mode=True),
 }
 MODELS = {"pspnet": PSPNet, "psanet": PSANet, "isanet": ISANet}
+# Layouts without a recorded case, and the reason.
+NOT_RECORDED = {
+    "paddleseg_pspnet": "PaddleSeg is installed here: test_paddleseg_layout.py runs its class beside ours.",
+    "paddleseg_isanet": "PaddleSeg is installed here: test_paddleseg_layout.py runs its class beside ours.",
+    "psanet_paddle_psanet": "It was never recorded: test_psanet.py derives its logits from those of semseg.",
+}
 
 
 def head_arguments(case):
@@ -147,7 +153,10 @@ def test_training_step(case):
         np.testing.assert_allclose(variance, case[f"bn{i}_running_var"], rtol=variance_limit)
 
 
-def test_every_model_of_every_peer_is_covered():
-    assert {tuple(name.split("_")[:2]) for name in CASES} == {
-        (one.name, model) for one in IMPLEMENTATIONS.values() for model in one.heads if model != "backbone"
-    }
+def test_every_layout_has_a_recorded_case():
+    rows = {f"{layout}_{name}" for name, model in MODELS.items() for layout in model.layouts}
+    recorded = {"_".join(name.split("_")[:2]) for name in CASES}
+    peers = {f"{one.name}_{model}" for one in IMPLEMENTATIONS.values() for model in one.heads if model != "backbone"}
+    bare = sorted((rows | peers) - recorded - set(NOT_RECORDED))
+    assert not bare, f"{bare}: record a case of the original in tests/golden/, or give the reason in NOT_RECORDED."
+    assert recorded | set(NOT_RECORDED) == rows and not recorded & set(NOT_RECORDED)

@@ -51,3 +51,10 @@ def test_a_number_has_limits(value, settings, words):
 def test_a_word_is_one_of_the_given_ones():
     with pytest.raises(UserError, match=r"^Pad: position is 'middle' and must be one of center, corner\.$"):
         arguments.word("Pad", "position", "middle", ("center", "corner"))
+
+
+def test_a_flag_is_true_or_false():
+    assert arguments.flag("Pad", "at_least", True) is True
+    for value in (1, "true", None):
+        with pytest.raises(UserError, match=r"^Pad: at_least is .* and must be true or false\.$"):
+            arguments.flag("Pad", "at_least", value)

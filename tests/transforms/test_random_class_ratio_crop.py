@@ -87,12 +87,14 @@ def test_other_void_label(training_data, build):
     assert crop(training_data(image, void))["img"].shape[:2] == (30, 30)
 
 
-def test_without_a_label(picture, build):
-    image, _ = picture(40, 50)
-    with pytest.raises(UserError, match=r"train_dataset only, or set max_ratio: 1\."):
-        build("RandomClassRatioCrop", crop_size=[16, 12])({"img": image, "trans_info": []})
-    data = build("RandomClassRatioCrop", crop_size=[16, 12], max_ratio=1)({"img": image, "trans_info": []})
-    assert data["img"].shape == (12, 16, 3)
+@pytest.mark.parametrize("max_ratio", [0.75, 1])
+@pytest.mark.parametrize("labeled", [False, True])
+def test_a_crop_that_cannot_be_undone_is_refused(max_ratio, labeled, picture, build):
+    """In validation there is a label, but it is not cropped along."""
+    image, label = picture(40, 50)
+    data = {"img": image, "gt_fields": [], "trans_info": [], **({"label": label} if labeled else {})}
+    with pytest.raises(UserError, match=r"use it in train_dataset only\.$"):
+        build("RandomClassRatioCrop", crop_size=[16, 12], max_ratio=max_ratio)(data)
 
 
 @pytest.mark.parametrize(

@@ -168,17 +168,3 @@ def test_a_folder_in_the_place_of_the_output(narrow, convert, scenes):
     (scenes / "w.pdparams").mkdir()
     code, _, err = convert(narrow[2], "--config", narrow[0], "--output", scenes / "w.pdparams")
     assert code == 1 and "is a folder" in err
-
-
-def test_arrays_are_not_kept_in_memory_twice(scenes, monkeypatch):
-    """The pickler would keep a copy of each until the end; ``fast`` is what stops it."""
-    picklers = []
-
-    class Spy(pickle.Pickler):
-        def dump(self, value):
-            picklers.append(self.fast)
-            super().dump(value)
-
-    monkeypatch.setattr(output.pickle, "Pickler", Spy)
-    output.write({"a": np.zeros(3, "float32")}, scenes / "w.pdparams", {})
-    assert picklers == [1]
