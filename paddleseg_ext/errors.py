@@ -6,6 +6,8 @@ from typing import Optional
 
 # A list of names longer than this helps nobody.
 _SHORT_LIST = 24
+# A model has about a thousand names of up to a hundred letters.
+_MOST_NAMES, _LONGEST_NAME = 3000, 200
 
 
 class UserError(Exception):
@@ -36,8 +38,9 @@ def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> Optional[st
     Args:
         cutoff: The smallest likeness that counts as near, from 0 to 1 (``difflib``'s ratio).
     """
-    known = sorted(known)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
+    # Names may come from a file nobody vouches for, and comparing takes its time.
+    known = sorted(name for name in known if len(name) <= _LONGEST_NAME)[:_MOST_NAMES]
+    near = difflib.get_close_matches(word[:_LONGEST_NAME], known, n=1, cutoff=cutoff)
     if near:
         return near[0]
     return next((name for name in known if name.lower() == word.lower()), None)

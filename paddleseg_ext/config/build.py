@@ -38,8 +38,10 @@ class Builder(SegBuilder):
         """
         if what in ("train_dataset", "val_dataset"):
             check_data_files(self.config, what)
-        if what in ("model", "optimizer"):
-            self._locate_pretrained(self.config.dic["model"], "model")
+        of_model = what in ("model", "optimizer")
+        for section, content in self.config.dic.items():
+            if (section == "model") == of_model:
+                self._locate_pretrained(content, section)
         try:
             return getattr(self, what)
         except Exception as error:
@@ -54,6 +56,9 @@ class Builder(SegBuilder):
         path = str(kwargs.get("pretrained"))
         if path in self._located:
             kwargs["pretrained"] = None
+        elif kwargs.get("pretrained") is not None:
+            # Unreachable from a YAML: each ``pretrained`` is located first. PaddleSeg would run what is in the file.
+            raise UserError(f"{self.config.path}: pretrained {path} was not checked before; leave it out.")
         try:
             component = component_class(*args, **kwargs)
         except UserError:
@@ -65,11 +70,13 @@ class Builder(SegBuilder):
             set_pretrained(component, Path(path), *self._located[path])
         return component
 
-    def _locate_pretrained(self, cfg: dict, key: str) -> None:
-        """Replace ``pretrained`` of a layer, and of the layers in it, by a local file, or by None."""
-        for name, value in cfg.items():
-            if self.is_meta_type(value):
+    def _locate_pretrained(self, cfg: Any, key: str) -> None:
+        """Replace ``pretrained`` of a component, and of those in it, by a local file, or by None."""
+        if isinstance(cfg, (dict, list)):
+            for name, value in cfg.items() if isinstance(cfg, dict) else enumerate(cfg):
                 self._locate_pretrained(value, f"{key}.{name}")
+        if not self.is_meta_type(cfg):
+            return
         source = cfg.get("pretrained")
         if source is None or str(source) in self._located:
             return

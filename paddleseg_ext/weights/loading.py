@@ -10,6 +10,7 @@ from paddleseg.utils import logger
 
 from paddleseg_ext.errors import UserError, nearest
 from paddleseg_ext.weights.paddle_file import Tensor
+from paddleseg_ext.weights.refusal import naming, shown
 from paddleseg_ext.weights.weight_file import open_paddle_weights, refuse_torch_name
 
 WEIGHTS = "model.pdparams"
@@ -26,7 +27,9 @@ def read_weights(path: Union[str, Path]) -> dict[str, Tensor]:
     """
     path = Path(path)
     refuse_torch_name(path)
-    if path.is_dir():
+    with naming(path):
+        is_folder = path.is_dir()
+    if is_folder:
         if not (path / WEIGHTS).is_file():
             raise UserError(f"The folder {path} holds no {WEIGHTS}; name the weight file itself.")
         path = path / WEIGHTS
@@ -88,12 +91,12 @@ def set_pretrained(layer: paddle.nn.Layer, path: Path, key: str, whole: bool = F
     if len(absent) == len(match.wanted):
         raise UserError(
             f"{key}: none of the {len(weights)} weights in {path} fits the {len(match.wanted)} of {kind}, so "
-            f"they are of another model (e.g. {next(iter(weights), 'nothing')}); correct {key}."
+            f"they are of another model (e.g. {shown(next(iter(weights)))}); correct {key}."
         )
     if whole and absent:
         first = next(name for name in match.wanted if name in absent)
         near = first if first in weights else nearest(first, match.unknown)
-        there = f", but it holds {near} {list(weights[near].numbers.shape)}" if near else ""
+        there = f", but it holds {shown(near)} {_form(weights[near].numbers)}" if near else ""
         raise UserError(
             f"{key}: {len(absent)} of the {len(match.wanted)} weights of {kind} are not in {path} (first "
             f"{first} {list(match.wanted[first].shape)}{there}); name the weights of exactly this backbone."
@@ -104,8 +107,8 @@ def set_pretrained(layer: paddle.nn.Layer, path: Path, key: str, whole: bool = F
         if name == "pos_embed" and hasattr(layer, "resize_pos_embed"):
             _set_resized_positions(layer, weights[name].numbers)
         else:
-            shapes = list(weights[name].numbers.shape), list(match.wanted[name].shape)
-            logger.warning(f"{name} of {path} has the shape {shapes[0]}, not {shapes[1]}; it keeps its random values.")
+            forms = _form(weights[name].numbers), _form(match.wanted[name])
+            logger.warning(f"{name} of {path} is {forms[0]}, not {forms[1]}; it keeps its random values.")
     fitting = {name: value for name, value in match.wanted.items() if name not in set(absent)}
     _set(fitting, weights)
     logger.info(f"{key}: {len(fitting)} of the {len(match.wanted)} weights of {kind} are set from {path}.")
@@ -113,7 +116,7 @@ def set_pretrained(layer: paddle.nn.Layer, path: Path, key: str, whole: bool = F
 
 class _Match(NamedTuple):
     """The weights of a model, and the names by which a file differs: missing in the file, unknown to the model, or of
-    another shape."""
+    another shape or kind of number."""
 
     wanted: dict[str, paddle.Tensor]
     missing: list[str]
@@ -130,7 +133,8 @@ def _compare(model: paddle.nn.Layer, weights: Mapping[str, Tensor]) -> _Match:
         unlike=[
             name
             for name, value in wanted.items()
-            if name in weights and list(value.shape) != list(weights[name].numbers.shape)
+            if name in weights
+            and (list(value.shape) != list(weights[name].numbers.shape) or _kind(value) != _kind(weights[name].numbers))
         ],
     )
 
@@ -141,17 +145,31 @@ def _mismatch(path: Union[str, Path], kind: str, match: _Match, weights: Mapping
     text = f"{path} holds weights of another model: {fits} of the {len(wanted)} weights of this {kind} fit"
     if missing:
         near = nearest(missing[0], unknown)
-        instead = f", the file has {near}" if near else ""
+        instead = f", the file has {shown(near)}" if near else ""
         text += f", {len(missing)} are missing (first {missing[0]}{instead})"
     if unlike:
         name = unlike[0]
         text += (
-            f", {len(unlike)} have another shape (first {name}: {list(weights[name].numbers.shape)}, "
-            f"in the model {list(wanted[name].shape)})"
+            f", {len(unlike)} have another shape or kind of number (first {name}: {_form(weights[name].numbers)}, "
+            f"in the model {_form(wanted[name])})"
         )
     if unknown:
-        text += f", {len(unknown)} are not in the model (first {unknown[0]})"
+        text += f", {len(unknown)} are not in the model (first {shown(unknown[0])})"
     return text + "; give the weights that were trained with this configuration."
+
+
+def _kind(numbers: Union[np.ndarray, paddle.Tensor]) -> str:
+    """Return f for floating point, i for whole, b for truth and c for complex numbers."""
+    if isinstance(numbers, np.ndarray):
+        return {"u": "i"}.get(numbers.dtype.kind, numbers.dtype.kind)
+    if paddle.is_floating_point(numbers):
+        return "f"
+    return "i" if paddle.is_integer(numbers) else "c" if paddle.is_complex(numbers) else "b"
+
+
+def _form(numbers: Union[np.ndarray, paddle.Tensor]) -> str:
+    """Return shape and dtype, such as ``[64, 3, 7, 7] float32``."""
+    return f"{list(numbers.shape)} {str(numbers.dtype).rpartition('.')[2]}"
 
 
 def _set(wanted: Mapping[str, paddle.Tensor], weights: Mapping[str, Tensor]) -> None:

@@ -12,7 +12,7 @@ from paddleseg_ext.weights.refusal import Refused, shown
 # Weights cannot be compressed much. Only a zip bomb grows more than this.
 MOST_EXPANSION = 10
 ALWAYS_ALLOWED = 64 << 20
-LARGEST_DIRECTORY = 64 << 20
+LARGEST_DIRECTORY = 4 << 20
 
 _LOCAL_HEADER = struct.Struct("<4s5H3L2H")
 _ENCRYPTED = 0x1

@@ -29,6 +29,10 @@ from paddleseg_ext.weights.storage import BFLOAT16, ByteOrder, Storage
 
 SUFFIX, USUAL_NAME = ".pdparams", "model.pdparams"
 # An entry that paddle.save adds: the names of the parameters in the process that wrote the file.
+# An archive of PaddleSeg holds a handful.
+_MOST_MEMBERS = 1000
+# paddle.save's entry for arrays that protocols 2 and 3 split.
+_PIECES = "UnpackBigParamInfor@@"
 _NAMES = "StructuredToParameterName@@"
 
 
@@ -52,18 +56,24 @@ def read_tensors(data: Union[bytes, mmap]) -> dict[str, Tensor]:
     Raises:
         Refused, LookupError, TypeError, ValueError, struct.error: It cannot be read, or holds no weights.
     """
-    weights = read_state(data)
+    weights, _ = Machine(data, _resolve, _no_persistent_id).run()
     names = weights.pop(_NAMES, {}) if type(weights) is dict else {}
     if type(weights) is not dict or not weights:
         raise Refused("does not hold the weights of a model; give a model.pdparams file")
+    if _PIECES in weights:
+        raise Refused("holds a weight of more than 1 GB in pieces; save it again with paddle.save(..., protocol=4)")
+    storages: dict[tuple[int, str], Storage] = {}
+    tensors = {}
     for name, value in weights.items():
-        if type(name) is not str or type(value) is not Tensor:
+        written, array = value if type(value) is tuple and len(value) == 2 else ("", value)
+        if type(name) is not str or type(written) is not str or not isinstance(array, _Array):
             raise Refused(
                 f"does not hold the weights of a model: {shown(name)} is not an array; give a model.pdparams file"
             )
-        if not value.name and type(names) is dict and type(names.get(name)) is str:
-            weights[name] = value._replace(name=names[name])
-    return weights
+        if not written and type(names) is dict and type(names.get(name)) is str:
+            written = names[name]
+        tensors[name] = _tensor(written, array, storages)
+    return tensors
 
 
 def read_state(data: Union[bytes, mmap]) -> Any:
@@ -73,23 +83,33 @@ def read_state(data: Union[bytes, mmap]) -> Any:
         Refused, LookupError, TypeError, ValueError, struct.error: It cannot be read, or asks for more than data.
     """
     state, _ = Machine(data, _resolve, _no_persistent_id).run()
-    return _decoded(state, {})
+    return _decoded(state, {}, {})
 
 
-def _decoded(value: Any, storages: dict[tuple[int, str], Storage]) -> Any:
-    """Return ``value`` with each ``_Array`` as a ``Tensor``. The machine has bounded its depth and its size."""
+def _decoded(value: Any, storages: dict[tuple[int, str], Storage], known: dict[int, Any]) -> Any:
+    """Return ``value`` with each ``_Array`` as a ``Tensor``. The machine has bounded its depth and its size.
+
+    Args:
+        known: The results by the id of the value. What a pickle shares is decoded once.
+    """
+    if type(value) in (str, int, float, bool, type(None)):
+        return value
+    if id(value) not in known:
+        known[id(value)] = _decoded_once(value, storages, known)
+    return known[id(value)]
+
+
+def _decoded_once(value: Any, storages: dict[tuple[int, str], Storage], known: dict[int, Any]) -> Any:
     if isinstance(value, _Array):
         return _tensor("", value, storages)
     if type(value) is tuple and len(value) == 2 and type(value[0]) is str and isinstance(value[1], _Array):
         # A tensor is pickled as (its name in the writer's process, its numbers).
         return _tensor(value[0], value[1], storages)
     if type(value) is dict:
-        return {key: _decoded(inner, storages) for key, inner in value.items()}
+        return {key: _decoded(inner, storages, known) for key, inner in value.items()}
     if type(value) in (list, tuple):
-        return type(value)(_decoded(inner, storages) for inner in value)
-    if type(value) not in (str, int, float, bool, type(None)):
-        raise TypeError(f"there is a {type(value).__name__} where weights or plain values belong")
-    return value
+        return type(value)(_decoded(inner, storages, known) for inner in value)
+    raise TypeError(f"there is a {type(value).__name__} where weights or plain values belong")
 
 
 def _tensor(name: str, value: "_Array", storages: dict[tuple[int, str], Storage]) -> Tensor:
@@ -227,7 +247,11 @@ def pickle_in_tar(data: mmap) -> bytes:
         raw = MapStream(data)
         stream = _Bounded(gzip.GzipFile(fileobj=raw) if is_gzip(data) else raw, len(data))
         with tarfile.open(fileobj=stream, mode="r|") as archive:
-            for member in archive:
+            for number, member in enumerate(archive):
+                if number >= _MOST_MEMBERS:
+                    raise Refused(f"is an archive of more than {_MOST_MEMBERS} members; unpack it and name one file")
+                if member.issparse():
+                    raise Refused("is an archive with a sparse member, as no weights are; pack it again without it")
                 if member.name in ("storages", "tensors", "pickle"):
                     raise Refused(
                         "is of the tar format that torch.save wrote before PyTorch 0.1.10, which is not supported; "

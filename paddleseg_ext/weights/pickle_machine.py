@@ -24,6 +24,8 @@ MOST_COPIED = 1 << 26  # bytes, besides twice those of the file
 MOST_NESTING = 100
 MOST_ITEMS = 10_000_000
 LONGEST_LINE = 1 << 20
+LONGEST_KEY = 1 << 12  # letters
+MOST_ARGUMENTS = 16
 LONGEST_INTEGER = 256  # bytes; also the largest number of digits of an integer in text
 
 _REMEDY = "use a file from a source you trust or save the model's state_dict() alone"
@@ -97,13 +99,24 @@ def plain_key(key: Any) -> Any:
     """Return ``key`` if it may be a key of a dict or a member of a set, else raise ``Refused``.
 
     Some keys can hang or crash the process. The hash of a nested tuple is computed anew each time, by a recursion on
-    the C stack. Large integers can be chosen so that their hashes collide; those of all NaN collide before Python 3.10.
+    the C stack. Large integers, and several numbers in a tuple, can be chosen so that their hashes collide; those
+    of all NaN collide before Python 3.10. Long texts that are equal are compared letter by letter.
     """
     parts = key if type(key) is tuple else (key,)
-    if len(parts) <= 8 and all(
-        isinstance(part, (Placeholder, Global))
-        or (type(part) in _PLAIN_KEYS and part == part and not (type(part) is int and abs(part) >= 1 << 60))
-        for part in parts
+    numbers = sum(type(part) in (int, float) for part in parts[:9])
+    if (
+        len(parts) <= 8
+        and numbers <= 1
+        and all(
+            isinstance(part, (Placeholder, Global))
+            or (
+                type(part) in _PLAIN_KEYS
+                and part == part
+                and not (type(part) is int and abs(part) >= 1 << 60)
+                and not (type(part) is str and len(part) > LONGEST_KEY)
+            )
+            for part in parts
+        )
     ):
         return key
     raise Refused(f"uses keys that are not plain text or numbers, as no weights do; {_REMEDY}")
@@ -278,6 +291,8 @@ class Machine:
     def _call(self, function: Any, arguments: Any) -> None:
         if not isinstance(function, Global) or type(arguments) is not tuple:
             raise TypeError(f"{type(function).__name__} is called")
+        if len(arguments) > MOST_ARGUMENTS:
+            raise Refused(f"calls something with {len(arguments)} arguments, as no weights do; {_REMEDY}")
         # A pickle may give the same large object a million times.
         for argument in arguments if function.copies else ():
             if type(argument) in _SIZED:

@@ -16,6 +16,7 @@ from paddleseg.utils import logger, seg_env
 
 from paddleseg_ext.errors import UserError
 from paddleseg_ext.files.download import DownloadFailed, download, name_of
+from paddleseg_ext.weights.mapped_zip import ALWAYS_ALLOWED, MOST_EXPANSION
 from paddleseg_ext.weights.weight_file import refuse_torch_name
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
@@ -95,14 +96,25 @@ def _unpack(fetched: Path, into: Path, url: str, path: Path, key: str) -> Path:
             for member in archive:
                 wanted = member.isfile() and Path(member.name).name == path.name
                 if wanted and (source := archive.extractfile(member)):
+                    _require_bounded(member.size, fetched, member.issparse())
                     with source, open(target, "wb") as file:
                         shutil.copyfileobj(source, file)
                     return target
     elif zipfile.is_zipfile(fetched):
         with zipfile.ZipFile(fetched) as archive:
-            for name in archive.namelist():
-                if Path(name).name == path.name:
-                    with archive.open(name) as source, open(target, "wb") as file:
+            for info in archive.infolist():
+                if Path(info.filename).name == path.name:
+                    _require_bounded(info.file_size, fetched)
+                    with archive.open(info) as source, open(target, "wb") as file:
                         shutil.copyfileobj(source, file)
                     return target
     raise UserError(f"{key}: {url} holds no {path.name}; correct {key}, or put the file at {path}.")
+
+
+def _require_bounded(size: int, archive: Path, is_sparse: bool = False) -> None:
+    """Raise ``UserError`` if a member of ``size`` bytes is more than an archive of weights can hold."""
+    if is_sparse or size > ALWAYS_ALLOWED + MOST_EXPANSION * archive.stat().st_size:
+        raise UserError(
+            f"{archive.name} would grow to {size} bytes, which weights cannot do; nothing was unpacked, use another "
+            "source."
+        )

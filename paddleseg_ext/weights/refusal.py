@@ -39,5 +39,7 @@ def naming(path: Union[str, Path]) -> Iterator[None]:
     except (LookupError, TypeError, ValueError, ArithmeticError, EOFError, struct.error, zlib.error) as error:
         reason = shown(one_line(error))
         raise UserError(f"{path} is damaged or cut short ({reason}); use another copy.") from error
+    except MemoryError as error:
+        raise UserError(f"{path} needs more memory than there is; use another copy, or a larger machine.") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); check the file.") from error

@@ -9,7 +9,7 @@ import numpy as np
 from paddleseg_ext.weights.refusal import Refused, shown
 from paddleseg_ext.weights.storage import KINDS, Storage
 
-LARGEST_HEADER = 25 << 20  # a ResNet-101 PSANet takes 100 KB
+LARGEST_HEADER = 4 << 20  # a ResNet-101 PSANet takes 100 KB
 _KINDS = {
     **{f"F{bits}": KINDS[f"float{bits}"] for bits in (16, 32, 64)},
     **{f"I{bits}": KINDS[f"int{bits}"] for bits in (8, 16, 32, 64)},

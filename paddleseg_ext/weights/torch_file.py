@@ -141,6 +141,8 @@ def read_legacy(data: mmap) -> Any:
 
 def _storage_named_by(persistent_id: Any) -> tuple[Optional[str], str, int, int]:
     """Return (kind, key, number of elements, first element) of the tuple that stands for a storage."""
+    if type(persistent_id) is not tuple or not 5 <= len(persistent_id) <= 6:
+        raise TypeError("a storage that is not described by five or six values")
     what, storage_type, key, _, numel, *view = persistent_id
     if (type(what), type(key), type(numel)) != (str, str, int) or what != "storage" or not 0 <= numel < 1 << 48:
         raise Refused("describes a storage in another way than torch.save does; it is damaged, use another copy")

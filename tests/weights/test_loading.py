@@ -106,7 +106,7 @@ def test_pretrained_weights_may_lack_a_part_and_hold_another(tmp_path, capsys):
         expected = before[name] if name in ("1.bias", "0.bias") else one.state_dict()[name].numpy()
         np.testing.assert_array_equal(value.numpy(), expected)
     said = capsys.readouterr().out
-    assert "1.bias is not in" in said and "has the shape [7], not [4]" in said
+    assert "1.bias is not in" in said and "is [7] float32, not [4] float32" in said
     assert "4 of the 6 weights of Sequential are set from" in said
 
 
@@ -128,7 +128,9 @@ def test_a_file_that_has_to_be_whole_changes_nothing_if_it_is_not(tmp_path):
     weights = {"0.weigth" if name == "0.weight" else name: value for name, value in one.state_dict().items()}
     paddle.save(weights, str(tmp_path / "w.pdparams"))
     before = other[0].bias.numpy(), other[1].weight.numpy()
-    with pytest.raises(UserError, match=r"1 of the 6 .*first 0\.weight .*, but it holds 0\.weigth \[4, 3, 1, 1\]\)"):
+    with pytest.raises(
+        UserError, match=r"1 of the 6 .*first 0\.weight .*, but it holds 0\.weigth \[4, 3, 1, 1\] float32\)"
+    ):
         set_pretrained(other, tmp_path / "w.pdparams", "model.backbone.pretrained", whole=True)
     np.testing.assert_array_equal(before[0], other[0].bias.numpy())
 
@@ -145,3 +147,34 @@ def test_a_position_embedding_is_resized_as_paddleseg_does(tmp_path, monkeypatch
     assert ours.pos_embed.shape != small.pos_embed.shape
     for name, value in paddleseg.state_dict().items():
         np.testing.assert_array_equal(value.numpy(), ours.state_dict()[name].numpy())
+
+
+@pytest.mark.parametrize("kind", ["int8", "int64", "uint8", "bool", "complex64"])
+def test_numbers_of_another_kind_than_the_models_are_refused(tmp_path, kind):
+    one, other = net(), net()
+    weights = {name: np.ones(value.shape, kind) for name, value in one.state_dict().items()}
+    (tmp_path / "w.pdparams").write_bytes(pickle.dumps(weights, 4))
+    before = other[0].weight.numpy()
+    with pytest.raises(UserError, match=rf"6 have another shape or kind of number \(first 0\.weight: .*{kind}, in the"):
+        load_weights(other, tmp_path / "w.pdparams")
+    with pytest.raises(UserError, match="none of the 6 weights"):
+        set_pretrained(other, tmp_path / "w.pdparams", "model.pretrained")
+    np.testing.assert_array_equal(before, other[0].weight.numpy())
+
+
+def test_names_from_a_file_cannot_write_to_the_terminal(tmp_path):
+    name = "\x1b[2J\x1b[31merror\nrun this\x07"
+    weights = {**{key: value.numpy() for key, value in net().state_dict().items()}, name: np.ones(1, "float32")}
+    (tmp_path / "w.pdparams").write_bytes(pickle.dumps(weights, 4))
+    with pytest.raises(UserError) as error:
+        load_weights(net(), tmp_path / "w.pdparams")
+    assert str(error.value).isprintable() and "1 are not in the model" in str(error.value)
+    (tmp_path / "w.pdparams").write_bytes(pickle.dumps({name: np.ones(1, "float32")}, 4))
+    with pytest.raises(UserError) as error:
+        set_pretrained(net(), tmp_path / "w.pdparams", "model.pretrained")
+    assert str(error.value).isprintable()
+
+
+def test_a_name_that_no_file_can_have_is_one_sentence():
+    with pytest.raises(UserError, match=r"cannot be read \(File name too long\)"):
+        load_weights(net(), "a" * 300)
