@@ -13,7 +13,7 @@
 * **`Normalize` in a YAML is ours.** Its result equals PaddleSeg's, bit for bit. On an 8-bit image it takes a tenth of
   the time.
 * **`Compose` leaves an image 8-bit** if the first transform is one of ours that takes 8 bits, as in the published
-  recipes. The network still gets float32. Every other pipeline stays as it was.
+  recipes. The network still gets float32. Every other pipeline stays unchanged.
 """
 
 import paddleseg.core
