@@ -107,13 +107,15 @@ def load_checkpoint(
             raise UserError(f"--resume_model: {folder} holds no {name}; name a folder such as output/iter_1000.")
     state = _read_state(folder)
     weights = read_weights(folder / WEIGHTS)
-    optimizer_state = _state_of_optimizer(open_paddle_state(folder / OPTIMIZER), weights, model)
+    optimizer_state = open_paddle_state(folder / OPTIMIZER)
     ema_path = folder / EMA if os.path.lexists(folder / EMA) else folder / WEIGHTS
     ema_weights = read_weights(ema_path) if ema_model is not None and ema_path.name == EMA else weights
     # Everything is compared before anything is set.
     check_weights(model, weights, folder / WEIGHTS)
     if ema_model is not None:
         check_weights(ema_model, ema_weights, ema_path)
+    # Its names are those of the weights, so it comes after them.
+    optimizer_state = _state_of_optimizer(optimizer_state, weights, model)
     check_optimizer_state(optimizer_state, optimizer, model, folder / OPTIMIZER)
     set_weights(model, weights, folder / WEIGHTS)
     if ema_model is not None:

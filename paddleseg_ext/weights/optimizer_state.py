@@ -84,7 +84,7 @@ def _fault_of_accumulators(
     if not kinds:
         return None
     # Under mixed precision (O2) the accumulators are those of the master weights.
-    kind_of = re.compile(rf"(?:_fp32_master_\d+)?_({'|'.join(map(re.escape, kinds))})_\d+(?:\.SCALE_VALUE)?")
+    kind_of = re.compile(rf"(?:_fp32_master_\d+)?_({'|'.join(map(re.escape, kinds))})_\d+")
     # The longest first, so that the owner of a_b_velocity_0 is a_b and not a.
     parameters = sorted(model.parameters(), key=lambda value: len(value.name), reverse=True)
     found: dict[str, set[str]] = {}

@@ -137,15 +137,15 @@ def everything(parts) -> list:
 
 
 @pytest.mark.parametrize("name", ["model.pdparams", "model.pdopt", "ema_model.pdparams"])
-@pytest.mark.parametrize("damage", ["other", "cut", "folder"])
+@pytest.mark.parametrize("damage", ["width", "names", "cut", "folder"])
 def test_nothing_is_set_if_one_file_does_not_fit(saved, name, damage):
     folder, *parts = saved
     for layer in (parts[0], parts[2]):
         layer[0].weight.set_value(paddle.full([4, 3, 1, 1], 5.0))
     before = everything(parts)
     (folder / name).unlink()
-    if damage == "other":
-        other = net(7)
+    if damage in ("width", "names"):
+        other = net(7) if damage == "width" else nn.Linear(2, 2)
         optimizer = paddle.optimizer.Adam(parameters=other.parameters())
         paddle.save(optimizer.state_dict() if name == "model.pdopt" else other.state_dict(), str(folder / name))
     elif damage == "cut":
