@@ -6,6 +6,7 @@ state behind each batch, because the loader reads ahead. Dropout draws from Padd
 
 import base64
 import json
+import math
 import random
 import re
 from ast import literal_eval
@@ -21,6 +22,8 @@ from paddleseg_ext.weights.paddle_file import read_generator_states
 # The 312 words of a 64-bit Mersenne Twister and the place in them, as C++ writes the generator down.
 _ENGINE = re.compile(r"\d{1,20}( \d{1,20}){312}")
 _WORD = 1 << 64
+# The 32-bit Mersenne Twister of Python and numpy.
+_KEYS = 624
 
 
 def of_data() -> str:
@@ -38,21 +41,33 @@ def restore_of_data(state: Any) -> None:
         state: The result of ``of_data``, or the value in that text. Version 0.1.0 wrote a Python literal.
 
     Raises:
-        KeyError, TypeError, ValueError, SyntaxError: It is no such state.
+        KeyError, TypeError, ValueError, SyntaxError: It is no such state. The generators are unchanged.
     """
     if isinstance(state, str):
         state = _of_version_0_1(state) if state.startswith("(") else json.loads(state)
     version, words, gauss = state["python"]
-    kind, keys, *rest = state["numpy"]
-    for key in keys:
-        _below(key, 1 << 32)
-    random.setstate((version, tuple(words), gauss))
-    np.random.set_state((kind, np.array(keys, dtype=np.uint32), *rest))
+    kind, keys, position, has_gauss, cached_gauss = state["numpy"]
+    if version != 3 or kind != "MT19937":
+        raise ValueError(f"a generator {kind!r} and one of version {version!r}")
+    *python_keys, python_position = words
+    # numpy does not check the position, and reads memory outside of its keys.
+    for some_keys, place in ((python_keys, python_position), (keys, position)):
+        if type(some_keys) is not list or len(some_keys) != _KEYS:
+            raise ValueError(f"a generator without its {_KEYS} words")
+        for key in some_keys:
+            _below(key, 1 << 32)
+        _below(place, _KEYS + 1)
+    _below(has_gauss, 2)
+    for value in (cached_gauss, *([] if gauss is None else [gauss])):
+        if type(value) not in (int, float) or not math.isfinite(value):
+            raise ValueError(f"{value!r} is no finite number")
+    random.setstate((version, (*python_keys, python_position), gauss))
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), position, has_gauss, cached_gauss))
 
 
 def _of_version_0_1(text: str) -> dict[str, list]:
-    python, numpy = literal_eval(text)
-    return {"python": list(python), "numpy": list(numpy)}
+    (version, words, gauss), numpy = literal_eval(text)
+    return {"python": [version, list(words), gauss], "numpy": list(numpy)}
 
 
 def restore(states: Any) -> None:
@@ -110,9 +125,13 @@ def restore_of_paddle(state: Any) -> None:
     """
     if isinstance(state, str):
         state = _of_paddle_in_version_0_1(state)
+    if type(state) is not dict:
+        raise TypeError(f"the state of Paddle's generator is a {type(state).__name__}")
     if "seed" in state:
         paddle.seed(_below(state["seed"], _WORD))
         return
+    if type(state["generators"]) is not list:
+        raise TypeError("the states of Paddle's generators are no list")
     generators = [_generator_state(one) for one in state["generators"]]
     if len(generators) != len(paddle.get_rng_state()):
         logger.warning(
@@ -151,6 +170,8 @@ def _generator_state(written: dict[str, Any]) -> Any:
     Raises:
         KeyError, TypeError, ValueError: ``state`` is not such a state. Paddle itself checks nothing.
     """
+    if type(written) is not dict:
+        raise TypeError(f"the state of a generator is a {type(written).__name__}")
     engine = written.get("engine")
     if engine is not None and not (_ENGINE.fullmatch(engine) and all(int(word) < _WORD for word in engine.split())):
         raise ValueError("the engine of a generator is not 313 numbers")

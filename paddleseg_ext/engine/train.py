@@ -30,7 +30,7 @@ from paddleseg_ext.engine.sample_pictures import sample_pictures
 from paddleseg_ext.engine.training_batches import TrainingBatches
 from paddleseg_ext.engine.training_log import Curves, TrainingLog
 from paddleseg_ext.engine.training_step import TrainingStep
-from paddleseg_ext.errors import UserError
+from paddleseg_ext.errors import UserError, one_line
 from paddleseg_ext.weights import checkpoint
 
 
@@ -194,7 +194,16 @@ class _Run:
                 f"The loss became {value} at iteration {self.progress.iter}; nothing was overwritten, "
                 f"{self.folders.how_to_continue()}; lower the learning rate or check the data."
             )
-        rate = self.step.update(loss)
+        try:
+            rate = self.step.update(loss)
+        except AssertionError as error:
+            # Only the first gradients show which parameters have a state.
+            if "should in state dict" not in str(error):
+                raise
+            raise UserError(
+                f"The optimizer's state in the checkpoint does not fit this run ({one_line(error)}); resume from "
+                "another checkpoint or train with the same optimizer."
+            ) from error
         self.log.step_done(self.progress.iter, value, parts, rate)
         if self.ema_model is not None:
             update_ema_model(self.ema_model, self.step.model, step=self.progress.iter)

@@ -8,19 +8,22 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Optional, Union
 
 import numpy as np
 import paddle
 
-from paddleseg_ext.errors import UserError
+from paddleseg_ext.errors import UserError, one_line
 from paddleseg_ext.files.whole import write_whole
-from paddleseg_ext.weights.loading import WEIGHTS, as_tensor, read_weights, set_weights
+from paddleseg_ext.weights.loading import WEIGHTS, as_tensor, check_weights, read_weights, set_weights
+from paddleseg_ext.weights.optimizer_state import check_optimizer_state, is_finite_number
 from paddleseg_ext.weights.paddle_file import Tensor
 from paddleseg_ext.weights.weight_file import open_paddle_state
 
+# An entry that paddle.save may add: the names of the parameters in the process that wrote the file.
+NAMES = "StructuredToParameterName@@"
 OPTIMIZER, EMA, STATE = "model.pdopt", "ema_model.pdparams", "trainer.json"
 
 
@@ -93,7 +96,8 @@ def load_checkpoint(
         of the folder.
 
     Raises:
-        UserError: The folder or a file is missing or damaged, or the weights are of another model.
+        UserError: The folder or a file is missing or damaged, or the weights or the state are of another model or
+            optimizer. Model, optimizer and EMA model are unchanged.
     """
     folder = Path(os.path.normpath(folder))
     if not folder.is_dir():
@@ -104,31 +108,80 @@ def load_checkpoint(
     state = _read_state(folder)
     weights = read_weights(folder / WEIGHTS)
     optimizer_state = open_paddle_state(folder / OPTIMIZER)
-    set_weights(model, weights, folder / WEIGHTS)
-    optimizer.set_state_dict(_state_of_optimizer(optimizer_state, weights, model))
+    ema_path = folder / EMA if os.path.lexists(folder / EMA) else folder / WEIGHTS
+    ema_weights = read_weights(ema_path) if ema_model is not None and ema_path.name == EMA else weights
+    # Everything is compared before anything is set.
+    check_weights(model, weights, folder / WEIGHTS)
     if ema_model is not None:
-        path = folder / EMA
-        set_weights(ema_model, read_weights(path) if path.is_file() else weights, path if path.is_file() else folder)
+        check_weights(ema_model, ema_weights, ema_path)
+    # Its names are those of the weights, so it comes after them.
+    optimizer_state = _state_of_optimizer(optimizer_state, weights, model)
+    check_optimizer_state(optimizer_state, optimizer, model, folder / OPTIMIZER)
+    set_weights(model, weights, folder / WEIGHTS)
+    if ema_model is not None:
+        set_weights(ema_model, ema_weights, ema_path)
+    if any(isinstance(value, paddle.Tensor) for value in optimizer_state.values()):
+        # Paddle takes entries out with the first step, and starts from zero where it finds none and nothing is left.
+        # With an entry that stays it raises an error instead.
+        optimizer_state["complete"] = True
+    optimizer.set_state_dict(optimizer_state)
     return state
 
 
 def _read_state(folder: Path) -> dict[str, Any]:
     path = folder / STATE
-    if path.is_file():
+    if os.path.lexists(path):
+        if not path.is_file():
+            raise UserError(f"{path} is not a regular file; resume from another checkpoint.")
         try:
             state = json.loads(path.read_text(encoding="utf-8"))
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{path} is damaged ({error}); resume from another checkpoint.") from error
+            raise UserError(f"{path} is damaged ({one_line(error)}); resume from another checkpoint.") from error
         if not isinstance(state, dict):
             raise UserError(f"{path} is damaged (it does not hold a JSON object); resume from another checkpoint.")
+        _check_state(state, path)
         return state
     number = folder.name.rpartition("_")[2]
-    if not number.isdigit():
+    # More digits than any run has iterations are not a number for Python either.
+    if not (number.isascii() and number.isdecimal() and len(number) < 19):
         raise UserError(
             f"--resume_model: {folder} has no {STATE} and its name does not end in the iteration; "
             "name a folder such as output/iter_1000."
         )
     return {"iter": int(number)}
+
+
+def _is_whole(value: Any, least: int, most: int = 2**63 - 1) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+_KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "iter": ("a whole number from 0", lambda value: _is_whole(value, 0)),
+    "data_seed": ("a whole number from 0 to 2**32 - 1", lambda value: _is_whole(value, 0, 2**32 - 1)),
+    "best_mean_iou": ("a finite number", is_finite_number),
+    "best_iter": ("a whole number from -1", lambda value: _is_whole(value, -1)),
+    "best_ema_mean_iou": ("a finite number", is_finite_number),
+    "best_ema_iter": ("a whole number from -1", lambda value: _is_whole(value, -1)),
+    "evaluations_without_gain": ("a whole number from 0", lambda value: _is_whole(value, 0)),
+    "random_states": (
+        "a list of objects",
+        lambda value: type(value) is list and all(type(one) is dict for one in value),
+    ),
+    "scaler": ("an object or null", lambda value: value is None or type(value) is dict),
+}
+
+
+def _check_state(state: dict[str, Any], path: Path) -> None:
+    """Check the types and ranges of the keys of ``trainer.json``. Other keys are ignored."""
+    if "iter" not in state:
+        raise UserError(f"{path} is damaged (the key iter is missing); resume from another checkpoint.")
+    for key, (wanted, fits) in _KEYS.items():
+        if key in state and not fits(state[key]):
+            shown = json.dumps(state[key])
+            shown = shown if len(shown) <= 40 else shown[:40] + "..."
+            raise UserError(
+                f"{path} is damaged (the key {key} is {shown} instead of {wanted}); resume from another checkpoint."
+            )
 
 
 def _state_of_optimizer(state: dict[str, Any], weights: Mapping[str, Tensor], model: paddle.nn.Layer) -> dict[str, Any]:
@@ -148,18 +201,21 @@ def _state_of_optimizer(state: dict[str, Any], weights: Mapping[str, Tensor], mo
 
     def restored(value: Any, rename: bool) -> Any:
         if isinstance(value, Tensor):
-            if not value.name:
+            if not value.name and value.numbers.ndim == 0:
                 # The plain values of a schedule may hold a number of numpy.
                 return value.numbers[()]
             tensor = as_tensor(value)
-            tensor.name = renamed(value.name)
+            if value.name:
+                tensor.name = renamed(value.name)
             return tensor
         if isinstance(value, dict):
             return {renamed(key) if rename else key: restored(inner, False) for key, inner in value.items()}
         return value
 
     # Mixed precision (O2) keeps master_weights, in full precision, under the names of the parameters.
-    return {renamed(key): restored(value, rename=key == "master_weights") for key, value in state.items()}
+    return {
+        renamed(key): restored(value, rename=key == "master_weights") for key, value in state.items() if key != NAMES
+    }
 
 
 def _sync(path: Path) -> None:

@@ -64,10 +64,15 @@ def set_weights(model: paddle.nn.Layer, weights: Mapping[str, Tensor], path: Uni
     Raises:
         UserError: The weights are of another model. The model is unchanged.
     """
+    check_weights(model, weights, path)
+    _set(model.state_dict(), weights)
+
+
+def check_weights(model: paddle.nn.Layer, weights: Mapping[str, Tensor], path: Union[str, Path]) -> None:
+    """Raise the ``UserError`` of ``set_weights`` if ``weights`` are of another model. The model is unchanged."""
     match = _compare(model, weights)
     if match.missing or match.unknown or match.unlike:
         raise UserError(_mismatch(path, type(model).__name__, match, weights))
-    _set(match.wanted, weights)
 
 
 def set_pretrained(layer: paddle.nn.Layer, path: Path, key: str, whole: bool = False) -> None:

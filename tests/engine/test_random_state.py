@@ -111,7 +111,50 @@ def damaged() -> dict:
         "an engine of bytes": {**good, "paddle": {"generators": [{**paddle_state, "engine": [1, 2]}]}},
         "a device of text": {**good, "paddle": {"generators": [{**paddle_state, "device": "gpu"}]}},
         "no base64": {**good, "paddle": "!!!"},
+        "generators of text": {**good, "paddle": {"generators": ["abc"]}},
+        "generators in a table": {**good, "paddle": {"generators": {"abc": 1}}},
+        "Paddle's state in a list": {**good, "paddle": ["generators"]},
     }
+
+
+def out_of_range() -> dict:
+    """Python's and numpy's states with one number that their generators do not check, or check with another error."""
+    python, numpy = noted()["data"].values()
+
+    def changed(state: list, place: int, value: object) -> list:
+        return [*state[:place], value, *state[place + 1 :]]
+
+    numbers = (-5, 625, 2147483647, 2**80, 1.0, True, None, "1")
+    words = python[1]
+    return {
+        **{f"numpy at {value!r}": (python, changed(numpy, 2, value)) for value in numbers},
+        **{f"numpy with half a pair {value!r}": (python, changed(numpy, 3, value)) for value in (-1, 2, True, None)},
+        **{
+            f"numpy's {value!r}": (python, changed(numpy, 4, value))
+            for value in (float("nan"), float("inf"), "1", None)
+        },
+        "numpy without its pair": (python, numpy[:3]),
+        "numpy with too many words": (python, changed(numpy, 1, numpy[1] + [1])),
+        **{f"Python at {value!r}": (changed(python, 1, changed(words, 624, value)), numpy) for value in numbers},
+        **{f"Python's word {value!r}": (changed(python, 1, changed(words, 0, value)), numpy) for value in (-1, 2**32)},
+        **{f"Python's {value!r}": (changed(python, 2, value), numpy) for value in (float("nan"), "1", True)},
+        **{f"version {value!r} of Python": (changed(python, 0, value), numpy) for value in (2, 4, None)},
+    }
+
+
+@pytest.mark.parametrize("name", out_of_range())
+@pytest.mark.parametrize("version", ["now", "0.1.0"])
+def test_states_out_of_range_are_one_sentence(name, version):
+    states = noted()
+    python, numpy = out_of_range()[name]
+    states["data"] = {"python": python, "numpy": numpy}
+    if version == "0.1.0":
+        states = as_version_0_1_0(states)
+    before = random.getstate(), np.random.get_state()
+    with pytest.raises(UserError, match=r"random states in trainer\.json are damaged"):
+        random_state.restore(states)
+    assert random.getstate() == before[0]
+    assert repr(np.random.get_state()) == repr(before[1])
 
 
 @pytest.mark.parametrize("name", damaged())

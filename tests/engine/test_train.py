@@ -60,6 +60,18 @@ def test_best_figures_survive_a_resume(training):
     assert_same(before, training.weights("out/best_model"))
 
 
+@pytest.mark.parametrize("which", [0, -1])
+def test_parameter_without_its_state_stops_before_the_first_update(training, which):
+    training("out", 2)
+    path = training.scenes / "out/iter_2/model.pdopt"
+    state = paddle.load(str(path))
+    del state[[name for name in state if "velocity" in name][which]]
+    paddle.save(state, str(path))
+    with pytest.raises(UserError, match=r"state in the checkpoint does not fit this run \(.*velocity_0"):
+        training("out", 4, resume_model=training.scenes / "out/iter_2")
+    assert not (training.scenes / "out/iter_4").exists()
+
+
 def test_checkpoint_of_paddleseg_resumes_at_its_folder_name(training):
     training("out", 4)
     (training.scenes / "out/iter_4/trainer.json").unlink()

@@ -279,6 +279,8 @@ def test_a_random_state_with_code(mark):
 def test_a_damaged_record_of_the_run(text, tmp_path):
     model = paddle.nn.Linear(2, 2)
     optimizer = paddle.optimizer.Momentum(parameters=model.parameters())
+    model(paddle.ones([1, 2])).sum().backward()
+    optimizer.step()
     checkpoint.save_checkpoint(tmp_path / "iter_1", model, optimizer, {"iter": 1})
     (tmp_path / "iter_1/trainer.json").write_text(text)
     with pytest.raises(UserError, match=r"trainer\.json (is|are) damaged"):
