@@ -116,7 +116,7 @@ def test_another_size_and_other_classes_are_one_sentence():
     with pytest.raises(UserError, match=r"is 3x6x8 \(C, H, W\) .* but the model was exported for 3x64x96; export it"):
         exported_model("none", (1, 3, 64, 96))[0].labels(images(), [])
     for output_op, names in (("argmax", "ab"), ("none", "ab"), ("none", "abcd")):
-        with pytest.raises(UserError, match=rf"names {len(names)} classes, but the model beside it has 3: they are"):
+        with pytest.raises(UserError, match=rf"names {len(names)} classes, but the model beside it has 3: the two"):
             exported_model(output_op, names=names)[0].labels(images(), [])
 
 
