@@ -8,6 +8,7 @@ from typing import Any, Optional
 
 import numpy as np
 import paddle
+from paddle.base.layer_helper import LayerHelper
 
 from paddleseg_ext.errors import UserError
 
@@ -123,5 +124,7 @@ def _accumulators_of(optimizer: paddle.optimizer.Optimizer) -> dict[str, list[in
             if isinstance(value, (dict, list, set)):
                 setattr(twin, name, copy.copy(value))
         twin._accumulators, twin._accumulators_holder = defaultdict(dict), {}
+        # Paddle 2.6 makes it with the first step only.
+        twin.helper = LayerHelper(type(optimizer).__name__)
         twin._create_accumulators(paddle.static.default_main_program().global_block(), [probe])
     return {kind: list(made[probe.name].shape) for kind, made in twin._accumulators.items()}
