@@ -202,12 +202,3 @@ def test_cityscapes_image_without_label(cityscapes, tmp_path, capsys):
     os.remove(cityscapes / "gtFine/train/aachen/aachen_000001_000019_gtFine_labelTrainIds.png")
     assert call(train.main, *cityscapes_command(cityscapes, tmp_path / "out")) == 1
     assert "aachen_000001_000019_leftImg8bit.png has no label gtFine/train/aachen" in capsys.readouterr().err
-
-
-def test_help_explains_every_flag_and_shows_examples(capsys):
-    with pytest.raises(SystemExit) as end:
-        train.main(["--help"])
-    assert end.value.code == 0
-    text = capsys.readouterr().out
-    assert "examples:\n  python " in text
-    assert "--use_multilabel" in text

@@ -43,12 +43,3 @@ def test_the_average_of_the_file_is_for_those_who_ask_for_it(scenes, capsys):
     assert plain == trained
     assert row == explicit != plain
     assert one_scale != row
-
-
-def test_help_explains_every_flag_and_shows_examples(capsys):
-    with pytest.raises(SystemExit) as end:
-        val.main(["--help"])
-    assert end.value.code == 0
-    text = capsys.readouterr().out
-    assert "examples:\n  python " in text
-    assert "--use_multilabel" in text

@@ -220,12 +220,13 @@ def refused(main, words: list[str], capfd: pytest.CaptureFixture) -> str:
 
 
 def assert_help_explains(script: str, flags: str) -> None:
-    """Check that ``--help`` of a script of the repository names each flag."""
+    """Check that ``--help`` of a script of the repository names each flag, and shows an example."""
     environment = {**os.environ, "COLUMNS": "200"}
     command = [sys.executable, script, "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, env=environment)
     assert done.returncode == 0
     assert [flag for flag in flags.split() if f"--{flag}" not in done.stdout] == []
+    assert "examples:\n  python " in done.stdout
 
 
 @pytest.fixture(scope="session")
