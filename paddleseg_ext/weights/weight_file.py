@@ -50,7 +50,7 @@ def open_paddle_weights(path: Union[str, Path]) -> dict[str, Tensor]:
             sentence names the converter.
     """
     with naming(path):
-        _refuse_torch_name(path)
+        refuse_torch_name(path)
         data = content.map_file(path)
         if content.is_safetensors(data) or content.is_legacy_torch(data):
             raise _convert_first(path)
@@ -75,13 +75,9 @@ def open_paddle_state(path: Union[str, Path]) -> dict[str, Any]:
 
 def refuse_torch_name(path: Union[str, Path]) -> None:
     """Raise the ``UserError`` that names the converter if ``path`` has the name of a PyTorch file."""
-    with naming(path):
-        _refuse_torch_name(path)
-
-
-def _refuse_torch_name(path: Union[str, Path]) -> None:
     if Path(path).suffix in TORCH_SUFFIXES:
-        raise _convert_first(path)
+        with naming(path):
+            raise _convert_first(path)
 
 
 def _convert_first(path: Union[str, Path]) -> Refused:
