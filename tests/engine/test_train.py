@@ -170,3 +170,17 @@ def test_progress_takes_what_a_checkpoint_has():
     progress = Progress(data_seed=3)
     progress.take({"iter": 8, "best_mean_iou": 0.25, "random_states": []})
     assert progress == Progress(iter=8, data_seed=3, best_mean_iou=0.25)
+
+
+def test_the_average_follows_the_weights_of_each_step(training):
+    """PaddleSeg's rule: the decay of step n is 1 - 1 / (n + 1), and at most 0.999."""
+    training("out", 3, save_interval=1, use_ema=True)
+    for step in (2, 3):
+        before = training.weights(f"out/iter_{step - 1}", "ema_model.pdparams")
+        after = training.weights(f"out/iter_{step}", "ema_model.pdparams")
+        weights, decay = training.weights(f"out/iter_{step}"), 1 - 1 / (step + 1)
+        moved = [name for name in after if np.abs(weights[name] - before[name]).max() > 1e-4]
+        assert len(moved) > 10
+        for name in moved:
+            expected = decay * before[name] + (1 - decay) * weights[name]
+            np.testing.assert_allclose(after[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
